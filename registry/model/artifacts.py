@@ -1,0 +1,86 @@
+"""An artifact is one file of a project: a wheel, an sdist, an npm tarball."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from registry.model.names import Project
+
+STRENGTH = ("sha512", "sha384", "sha256", "sha1", "md5")
+"""Digest algorithms we can compute, the strongest first."""
+
+STRONG = frozenset({"sha512", "sha384", "sha256"})
+"""Those that bytes may be trusted by."""
+
+
+class Digest(msgspec.Struct, frozen=True, order=True):
+    """A hash of bytes: algorithm as hashlib spells it, value in lower-case hex."""
+
+    algorithm: str
+    hex: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """The inverse of `str()`."""
+        algorithm, _, value = text.partition(":")
+        return cls(algorithm, value)
+
+
+def strongest(digests: Iterable[Digest]) -> Digest | None:
+    """The digest that says most, or None when there is none that we can compute."""
+    known = [d for d in digests if d.algorithm in STRENGTH]
+    return min(known, key=lambda d: STRENGTH.index(d.algorithm), default=None)
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source says about one file. A claim until its bytes were verified."""
+
+    project: Project
+    filename: str
+    """The last part of its URL, decoded; unique within the project."""
+    version: str
+    """As its ecosystem canonicalises it."""
+    url: str = ""
+    """Where its source offers it, absolute; empty for a private one. Never shown to a client."""
+    digests: tuple[Digest, ...] = ()
+    """As announced; may be weak or empty, which policy objects to."""
+    size: int | None = None
+    published: datetime | None = None
+    """When the source says it was uploaded; None where it doesn't say."""
+    yanked: str | None = None
+    """PEP 592 reason or npm deprecation; '' means yanked without a reason, None not yanked."""
+    requires_python: str | None = None
+    metadata: Digest | None = None
+    """Of the PEP 658 metadata file, where one is offered."""
+    provenance: str = ""
+    """The source's URL of its PEP 740 provenance, or empty."""
+    install_script: bool = False
+    """Whether an install would run code of the package (npm `hasInstallScript`, any sdist)."""
+    carried: bytes = b""
+    """Parts that we only pass on, as the ecosystem encodes them. Never stored in the database."""
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """What we know for ourselves about an artifact: the row that the file door decides by."""
+
+    artifact: Artifact
+    origin: str
+    """`public` or `private`."""
+    pin: Digest | None
+    """The digest of first sight, which never changes; None when nothing strong was announced."""
+    first_seen: datetime
+    blob: str | None = None
+    """sha256 (hex) of the verified bytes where we hold them."""
+    blob_size: int | None = None
+    metadata_blob: str | None = None
+    """sha256 (hex) of the core metadata extracted from the verified wheel."""
+    gone: bool = False
+    """Whether the source no longer lists it (or it was unpublished here)."""
+    conflict: Digest | None = None
+    """Another digest that the source announced later; the file is refused unless we hold the pinned bytes."""

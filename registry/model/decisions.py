@@ -1,0 +1,91 @@
+"""What policy says about a subject, with every objection it has.
+
+decision = all objections of all rules; it is a yes when no objection is enforced.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+import msgspec
+
+from registry.model.names import Project
+
+
+class Effect(enum.Enum):
+    """What an objection does, the strictest first."""
+
+    DENY = "deny"
+    """Refused until policy changes."""
+    HOLD = "hold"
+    """Refused for now; released by time or by an admin."""
+    OBSERVE = "observe"
+    """Recorded, not enforced."""
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked about: a project, one version of it, or one file of that."""
+
+    project: Project
+    version: str | None = None
+    filename: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.project}@{self.version}" if self.version else str(self.project)
+
+
+class Objection(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule's reason against a subject."""
+
+    rule: str
+    """The rule's name as policy.toml spells it: `allowlist`, `denylist`, `lookalike` …"""
+    effect: Effect
+    reason: str
+    """One short sentence in the client's words, plain ASCII: ``reqeusts` looks like `requests` …`."""
+    resembles: str | None = None
+    """The known name that the subject looks like, where that is the reason."""
+    until: datetime | None = None
+    """When a hold ends by itself; None when only a person ends it."""
+    remedy: str = ""
+    """What to do: the setting or the command that would let it pass."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the rules have to say about one subject under one policy."""
+
+    subject: Subject
+    revision: str
+    """Of the policy that decided."""
+    mode: str
+    """`allowlist`, `guarded` or `observe`."""
+    objections: tuple[Objection, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether nothing enforced stands against it."""
+        return self.mode == "observe" or all(o.effect is Effect.OBSERVE for o in self.objections)
+
+    @property
+    def leading(self) -> Objection | None:
+        """The enforced objection that is told first: the strictest, else None."""
+        enforced = [o for o in self.objections if o.effect is not Effect.OBSERVE]
+        return min(enforced, key=lambda o: list(Effect).index(o.effect), default=None)
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A no as the client is told it: the decision, and where it is explained."""
+
+    id: str
+    """128 random bits in hex, the last part of the /why/ address."""
+    decision: Decision
+    why: str
+    """Absolute URL of the page that explains it."""
+
+    @property
+    def message(self) -> str:
+        """The one sentence that clients print: what is refused, why, and where to read on."""
+        leading = self.decision.leading
+        reason = leading.reason if leading else "refused"
+        word = "Held" if leading and leading.effect is Effect.HOLD else "Blocked"
+        return f"{word}: {reason} (why: {self.why})"

@@ -1,0 +1,104 @@
+"""The shape of a packaging world: a record of pure functions, so that a third one is one folder.
+
+Nothing here or in `ecosystems/` waits, opens files or sockets, or reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+import msgspec
+
+from registry.model.artifacts import Artifact
+from registry.model.asks import Ask
+from registry.model.decisions import Decision, Refusal
+from registry.model.indexes import Document, Index, Representation
+from registry.model.names import Project
+from registry.model.publications import Contents, Publication, Upload
+from registry.model.targets import Target
+
+
+class RefusalBody(msgspec.Struct, frozen=True):
+    """A refusal in the form that an ecosystem's clients print."""
+
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RenderIndex(Protocol):
+    """index → the body of one representation."""
+
+    def __call__(
+        self, index: Index, withheld: Mapping[str, Refusal], base: str, representation: Representation
+    ) -> bytes:
+        """Render `index`.
+
+        `withheld` maps file names to their refusals: they are rendered so that resolvers fall back and the
+        reason is shown (PyPI: yanked with the reason; npm: left out and told in `policyRestrictions`).
+        `base` is the ecosystem's public base URL without a trailing slash: `http://host:8080/npm`.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ecosystem:
+    """All that the line needs to know about one packaging world."""
+
+    name: str
+    """`pypi`, `npm`: the prefix of its URLs, the first part of its keys."""
+    title: str
+    """As people write it."""
+
+    # names
+    parse_name: Callable[[str], Project]
+    """Any spelling → the canonical project. Raises Malformed."""
+    parse_pattern: Callable[[str], str]
+    """A name or glob of the policy file (`Acme_*`, `@acme/*`) → canonical spelling. Raises Malformed."""
+    parse_range: Callable[[str], Callable[[str], bool]]
+    """A version range (PEP 440 specifier, npm range) → does this version lie in it? Raises Malformed."""
+
+    # paths
+    parse_ask: Callable[[Target], Ask]
+    """A path below the prefix → what is asked. Raises Malformed, NotFound, NotAllowed."""
+    index_path: Callable[[Project], str]
+    """Where we offer the index, below the prefix, no leading slash."""
+    artifact_path: Callable[[Artifact], str]
+    """Where we offer the file, percent-encoded, below the prefix, no leading slash."""
+    source_path: Callable[[Project], str]
+    """Where a source of this kind offers the index, below the source's base URL."""
+    source_accept: str
+    """The Accept header that asks a source for the document `read_index` likes best."""
+
+    # index
+    negotiate: Callable[[str | None], Representation]
+    """An Accept header → the representation of an index. Raises NotAcceptable."""
+    representations: tuple[Representation, ...]
+    read_index: Callable[[Project, Document], Index]
+    """A source's document → the canonical index; forged or broken entries dropped. Raises SourceFailed."""
+    render_index: RenderIndex
+    render_manifest: Callable[[Index, Mapping[str, Refusal], str, str | None], bytes | None]
+    """(index, withheld, base, selector) → one version as JSON, or None when there is no such version."""
+    render_tombstone: Callable[[Project, Decision, Representation, str], bytes] | None
+    """(project, decision, representation, base) → an index whose one file tells why the name is refused;
+    None where a client shows the reason of a refused index itself (npm)."""
+    tombstone_filename: Callable[[Project, Decision], str] | None
+    """The one file name in that index; asking for it is refused with the reason."""
+    is_tombstone: Callable[[str], bool]
+    """Whether a file name is one of a tombstone."""
+    render_projects: Callable[[tuple[str, ...], Representation], bytes] | None
+    """The project list, where the ecosystem has one."""
+
+    # publication
+    parse_upload: Callable[[Upload, IO[bytes]], Publication]
+    """A form upload and its spooled file → a publication. Raises Malformed (digests, names, structure)."""
+    inspect: Callable[[Artifact, IO[bytes]], Contents | None]
+    """Name, version and metadata inside a verified file, read without unpacking to disk; None where the kind
+    of file says nothing. Raises Malformed for a file that lies or tries a trick."""
+
+    # refusal
+    render_refusal: Callable[[Refusal], RefusalBody]
+    """A refusal as the body (and headers) that this world's clients print."""
+    render_error: Callable[[int, str, str], RefusalBody]
+    """(status, title, message) → an error body in this world's form."""

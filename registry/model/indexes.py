@@ -1,0 +1,75 @@
+"""An index lists the artifacts of one project; a document is the same as bytes from a source.
+
+document (a source's bytes) → index (canonical, validated) → rendition (our bytes for one client kind)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from registry.model.artifacts import Artifact
+from registry.model.names import Project
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """An index as a source sent it, and what is needed to ask for it again."""
+
+    body: bytes
+    content_type: str
+    """Media type without parameters, lower case."""
+    url: str
+    """Where it came from, after redirects; relative links count from here."""
+    etag: str = ""
+    last_modified: str = ""
+    sha256: str = ""
+    """Of `body`, in hex: two documents with the same one are the same document."""
+    checked: datetime
+    """When the source last confirmed it."""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """PEP 792 project status: active, archived, quarantined or deprecated."""
+
+    status: str
+    reason: str = ""
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """The canonical index of one project, public and private alike."""
+
+    project: Project
+    artifacts: tuple[Artifact, ...]
+    status: Status | None = None
+    tags: Mapping[str, str] = {}
+    """npm dist-tags: tag → version."""
+    versions: tuple[str, ...] = ()
+    """PEP 700 `versions`, when the source names more than its files do."""
+    carried: bytes = b""
+    """The rest of the document that we only pass on, as the ecosystem encodes it."""
+    dropped: tuple[str, ...] = ()
+    """One sentence for each entry that was left out because it was forged or broken."""
+
+
+class Representation(msgspec.Struct, frozen=True):
+    """One of the forms an index is rendered in."""
+
+    name: str
+    """Short and stable; part of the shelf's key: `json`, `html`, `full`, `install`."""
+    content_type: str
+    """The Content-Type header, whole."""
+
+
+class Rendition(msgspec.Struct, frozen=True, kw_only=True):
+    """A rendered index, ready to be sent."""
+
+    content_type: str
+    etag: str
+    """Strong, quoted."""
+    gzipped: bytes
+    size: int
+    """Of the body before gzip."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More response headers (`npm-notice` where versions are withheld)."""

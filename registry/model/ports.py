@@ -1,0 +1,274 @@
+"""What the line needs of the outside world. `pipeline/` touches it through these only.
+
+Each port has a suite in `tests/contracts/` that every implementation passes, the tests' fakes included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Protocol
+
+from registry.model.accounts import Account, PolicyEntry, Token
+from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.decisions import Decision, Refusal
+from registry.model.events import Client, Event, LoggedEvent
+from registry.model.indexes import Document
+from registry.model.names import Project
+from registry.model.publications import Publication
+
+
+class Clock(Protocol):
+    """The time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+
+class Source(Protocol):
+    """Where the artifacts of a project come from: an upstream, or a private back end."""
+
+    name: str
+    """What messages call it: `the upstream index`, `pypiserver`."""
+
+    async def index(self, project: Project, previous: Document | None) -> Document | None:
+        """The project's current document; None when the source has no such project.
+
+        With `previous`, the source is asked conditionally; when nothing changed, `previous` comes back with a
+        new `checked`. Raises SourceFailed, SourceTimedOut, TooLarge as SourceFailed with the setting's name,
+        Unavailable (breaker open, upstream said Retry-After).
+        """
+
+    def artifact(self, artifact: Artifact) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A file's bytes as they arrive, unverified. Entering raises NotFound and what `index` raises;
+        iterating raises SourceFailed when the body ends early or stalls."""
+
+
+class Publisher(Protocol):
+    """The writing side of a private back end."""
+
+    async def publish(self, publication: Publication, spool: Path) -> None:
+        """Hand over a verified file. Idempotent for identical bytes. Raises SourceFailed, SourceTimedOut."""
+
+    async def amend(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Pass a change on (npm dist-tags, deprecation, unpublish); gives status and JSON body back."""
+
+
+class Staging(Protocol):
+    """A blob being written: it exists for nobody until it is committed."""
+
+    path: Path
+    """Readable by this process while it grows."""
+    size: int
+    """Bytes written so far."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Append. Raises Unavailable when the volume is full or broken."""
+
+    async def commit(self, expected: Sequence[Digest], size: int | None = None) -> str:
+        """Check every expected digest (and size), make durable and visible; gives the sha256 (hex).
+
+        Raises IntegrityFailed (the message names both digests) and Unavailable; then nothing was kept.
+        fsync file → rename → fsync directory, before this returns.
+        """
+
+    async def discard(self) -> None:
+        """Throw it away; safe to call at any time, also after commit (then without effect)."""
+
+
+class Blobs(Protocol):
+    """Verified bytes by their sha256."""
+
+    async def stage(self, size_hint: int | None = None) -> Staging:
+        """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
+
+    async def find(self, sha256: str) -> Path | None:
+        """Where the blob lies, if it is here and has the size it had when committed."""
+
+    async def put(self, data: bytes) -> str:
+        """A small blob in one go; gives its sha256."""
+
+    async def read(self, sha256: str) -> bytes | None:
+        """A small blob's bytes, verified; None if it isn't here."""
+
+
+class Documents(Protocol):
+    """The sources' documents, kept so that an outage is invisible."""
+
+    async def get(self, project: Project) -> Document | None:
+        """The kept document, verified against its recorded sha256; None if there is none (or it rotted)."""
+
+    async def put(self, project: Project, document: Document) -> None:
+        """Keep it; only `checked`, `etag` and `last_modified` are rewritten when the body is unchanged."""
+
+    async def drop(self, project: Project) -> None:
+        """Forget it."""
+
+    async def known(self, project: Project) -> bool:
+        """Whether a document is kept, without reading it."""
+
+    async def names(self, ecosystem: str) -> tuple[str, ...]:
+        """Names of all projects with a kept document, sorted."""
+
+
+class Catalogue(Protocol):
+    """The rows about artifacts: pins, facts, and which blobs we hold."""
+
+    async def holding(self, project: Project, filename: str) -> Holding | None:
+        """The row of one file."""
+
+    async def holdings(self, project: Project) -> tuple[Holding, ...]:
+        """All rows of a project, by first sight then file name."""
+
+    async def pins(self, project: Project) -> Mapping[str, Digest]:
+        """File name → the digest of first sight."""
+
+    async def remember(self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime) -> None:
+        """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
+        ones (never the pin; a different digest is kept in `conflict`), mark vanished ones `gone`. One
+        transaction, cheap when nothing changed."""
+
+    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
+        """Link verified bytes to a row and log the ingest, in one durable transaction."""
+
+    async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
+        """Link core metadata extracted from the verified file."""
+
+    async def release(self, project: Project, filename: str) -> None:
+        """Forget that we hold the bytes (they rotted or were collected); the pin stays."""
+
+    async def publish(self, artifact: Artifact, metadata_blob: str | None, event: Event) -> None:
+        """Insert a private file's row and log its publication, in one durable transaction. Raises Conflict
+        when the file name was ever used with other bytes, or the project is known as public."""
+
+    async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
+        """Mark private files unpublished (their names are never reused) and log it."""
+
+    async def origin(self, project: Project) -> str | None:
+        """`private` when anything was ever published here, `public` when rows from upstream exist, else
+        None."""
+
+    async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
+        """Names with rows, sorted."""
+
+
+class ProvenanceLog(Protocol):
+    """The append-only, hash-chained log."""
+
+    async def record(self, event: Event) -> int:
+        """Append; returns its number once it is durable. Raises Unavailable (disk full, locked): then
+        whatever it was about doesn't happen."""
+
+    async def events(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        project: Project | None = None,
+        version: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[LoggedEvent, ...]:
+        """The newest matching rows, newest first."""
+
+    def replay(self, after: int = 0) -> AsyncIterator[LoggedEvent]:
+        """All rows in order, for verifying and exporting."""
+
+
+class Refusals(Protocol):
+    """Refusals, aggregated so that a client in a loop can't fill the disk."""
+
+    async def note(self, decision: Decision, client: Client, now: datetime) -> str:
+        """Count a refusal; the first of this client, subject, rule and policy in an hour makes the row (and the
+        log's event). Gives the id for /why/: the same one as long as subject and objections are the same."""
+
+    async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
+        """The decision behind a /why/ id and when it was first made; never who asked."""
+
+    async def withheld(self, decisions: Sequence[Decision], now: datetime) -> Sequence[str]:
+        """Ids for decisions shown in an index (held versions), without counting a request."""
+
+
+class Shelf(Protocol):
+    """Rendered indexes, ready to be sent. Small and fast; may forget anything at any time."""
+
+    def get(self, key: tuple[str, ...]) -> object | None:
+        """What was put under the key."""
+
+    def put(self, key: tuple[str, ...], entry: object, size: int) -> None:
+        """Keep `entry`, which counts for `size` bytes."""
+
+    def drop(self, prefix: tuple[str, ...]) -> None:
+        """Forget all keys that begin so."""
+
+
+class PolicyStore(Protocol):
+    """What operators decided by command, API or page."""
+
+    async def entries(self) -> tuple[PolicyEntry, ...]:
+        """Those in force (not removed), oldest first; ended ones included, the engine reads `until`."""
+
+    async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
+        """Store it and log the act, in one durable transaction; gives it back with its id."""
+
+    async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
+        """Take it out of force (the row stays) and log the act. Raises NotFound."""
+
+
+class Accounts(Protocol):
+    """Account and token rows; identity decides, this keeps. Every change logs its event in the same
+    transaction."""
+
+    async def accounts(self) -> tuple[Account, ...]:
+        """All, by name."""
+
+    async def put_account(self, account: Account, event: Event) -> None:
+        """Insert or replace."""
+
+    async def remove_account(self, name: str, event: Event) -> None:
+        """Remove it and revoke its tokens. Raises NotFound."""
+
+    async def tokens(self, account: str | None = None) -> tuple[Token, ...]:
+        """All, revoked ones included, newest first."""
+
+    async def token(self, token_id: str) -> Token | None:
+        """One, by its public id."""
+
+    async def put_token(self, token: Token, event: Event) -> None:
+        """Insert."""
+
+    async def revoke_token(self, token_id: str, at: datetime, event: Event) -> None:
+        """Revoke. Raises NotFound."""
+
+
+class Spool(Protocol):
+    """Where an upload lies until it was checked."""
+
+    path: Path
+
+    def open(self) -> IO[bytes]:
+        """For reading."""
+
+
+__all__ = [
+    "Accounts",
+    "Blobs",
+    "Catalogue",
+    "Clock",
+    "Documents",
+    "PolicyStore",
+    "ProvenanceLog",
+    "Publisher",
+    "Refusal",
+    "Refusals",
+    "Shelf",
+    "Source",
+    "Spool",
+    "Staging",
+]

@@ -1,0 +1,41 @@
+"""A publication is a private file on its way in, read but not yet accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from registry.model.artifacts import Artifact
+from registry.model.names import Project
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upload form (twine, uv publish) brought, its file spooled and hashed by us."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    """The form's text fields, each with all its values."""
+    filename: str
+    size: int
+    digests: Mapping[str, str]
+    """hashlib algorithm (also `blake2b_256`) → hex, computed while spooling."""
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload that its ecosystem understood."""
+
+    project: Project
+    artifact: Artifact
+    """With the digests we computed, and `published` unset: the clock is the line's."""
+    metadata: bytes | None = None
+    """Core metadata taken out of the file itself (wheels), for PEP 658."""
+    body: bytes = b""
+    """What the private back end is sent beside the file: npm's document without attachments."""
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says about itself: the name and version inside, and its metadata."""
+
+    project: Project
+    version: str
+    metadata: bytes | None = None
