@@ -6,6 +6,8 @@ decision = all objections of all rules; it is a yes when no objection is enforce
 from __future__ import annotations
 
 import enum
+import hashlib
+import hmac
 from datetime import datetime
 
 import msgspec
@@ -77,7 +79,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A no as the client is told it: the decision, and where it is explained."""
 
     id: str
-    """128 random bits in hex, the last part of the /why/ address."""
+    """128 bits in hex that nobody can guess, the last part of the /why/ address."""
     decision: Decision
     why: str
     """Absolute URL of the page that explains it."""
@@ -89,3 +91,14 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         reason = leading.reason if leading else "refused"
         word = "Held" if leading and leading.effect is Effect.HOLD else "Blocked"
         return f"{word}: {reason} (why: {self.why})"
+
+
+def refuse(decision: Decision, root: str, secret: bytes) -> Refusal:
+    """Give a decision its id and its address below the public URL `root` (no trailing slash).
+
+    The id is keyed with the appliance's secret and depends on subject and objections only, so every process
+    gives the same no the same address, and a worker process can do it without asking the database.
+    """
+    said = msgspec.json.encode((decision.subject, decision.objections))
+    id_ = hmac.new(secret, said, hashlib.sha256).hexdigest()[:32]
+    return Refusal(id=id_, decision=decision, why=f"{root}/why/{id_}")

@@ -184,15 +184,16 @@ class ProvenanceLog(Protocol):
 class Refusals(Protocol):
     """Refusals, aggregated so that a client in a loop can't fill the disk."""
 
-    async def note(self, decision: Decision, client: Client, now: datetime) -> str:
-        """Count a refusal; the first of this client, subject, rule and policy in an hour makes the row (and the
-        log's event). Gives the id for /why/: the same one as long as subject and objections are the same."""
+    async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
+        """Count a refusal that a client met; the first of this client and refusal id within an hour makes the
+        log's event (kind REFUSAL), later ones only count."""
+
+    async def disclose(self, refusals: Sequence[Refusal], now: datetime) -> None:
+        """Keep refusals that an index shows (withheld versions), so that their /why/ pages exist; no client
+        has met them yet. Cheap when they are known."""
 
     async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
         """The decision behind a /why/ id and when it was first made; never who asked."""
-
-    async def withheld(self, decisions: Sequence[Decision], now: datetime) -> Sequence[str]:
-        """Ids for decisions shown in an index (held versions), without counting a request."""
 
 
 class Shelf(Protocol):
