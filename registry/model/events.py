@@ -36,6 +36,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     """The id (not the secret) of the token that was used."""
     admin: bool = False
+    may_publish: bool = False
+    """An account, and no token that is for reading only. What it may publish is the line's question."""
     address: str = ""
     agent: str = ""
     """The User-Agent, printable ASCII, at most 200 characters."""
