@@ -1,0 +1,1 @@
+"""May it pass? Rules, the engine that asks all of them, and the loader that builds it. Pure: `now` is an argument."""
