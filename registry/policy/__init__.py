@@ -1,1 +1,1 @@
-"""May it pass? Rules, the engine that asks all of them, and the loader that builds it. Pure: `now` is an argument."""
+"""May it pass? Rules, the engine that asks all of them, and the loader. Pure: `now` is an argument."""

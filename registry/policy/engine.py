@@ -86,12 +86,11 @@ class Policy:
     def __init__(self, revision: str, rulebooks: Mapping[str, Rulebook]) -> None:
         """Raises ConfigurationError for an ecosystem without a rule: nothing would ever be refused there,
         and nobody would know."""
+        if not rulebooks:
+            raise ConfigurationError(["The policy is empty: it names no ecosystem."])
         empty = [name for name, book in rulebooks.items() if not book.rules]
-        if empty or not rulebooks:
-            raise ConfigurationError(
-                [f"{name}: no rule is switched on, so everything would pass; switch one on." for name in empty]
-                or ["The policy is empty: it names no ecosystem."]
-            )
+        if empty:
+            raise ConfigurationError([f"{name}: every rule is off; switch one of them on." for name in empty])
         self.revision = revision
         self._books = dict(rulebooks)
         self._standings: dict[Project, _Standing] = {}
@@ -112,7 +111,9 @@ class Policy:
         """One file of a project: the objections against its name, and those against the file itself."""
         return self.artifact_rules(artifact.project).decide(artifact, first_seen, now)
 
-    def decide_publication(self, project: Project, version: str, known_public: bool, now: datetime) -> Decision:
+    def decide_publication(
+        self, project: Project, version: str, known_public: bool, now: datetime
+    ) -> Decision:
         """A private upload. `known_public`: the name was seen upstream (a kept index, pins); the reference
         list is consulted here."""
         return self.artifact_rules(project).decide_publication(version, known_public, now)

@@ -70,7 +70,7 @@ def is_glob(pattern: str) -> bool:
 
 
 def compile_glob(pattern: str) -> re.Pattern[str]:
-    """A glob over canonical names: `*` and `?` stand for anything but a slash, so `*` never enters a scope."""
+    """A glob over canonical names: `*` and `?` stand for anything but a slash, so `*` enters no scope."""
     parts = (re.escape(c) if c not in "*?" else "[^/]*" if c == "*" else "[^/]" for c in pattern)
     return re.compile("".join(parts))
 

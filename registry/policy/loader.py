@@ -60,11 +60,13 @@ def parse_policy(
     }
     if problems:
         raise ConfigurationError(problems)
-    books = {name: _rulebook(name, file, found, known, private.get(name, ())) for name, found in lists.items()}
+    books = {name: _rulebook(name, file, lists[name], known, private.get(name, ())) for name in lists}
     return Policy(_revision(text, rows, known, private), books)
 
 
-def _lists(ecosystem: Ecosystem, section: Section, rows: Sequence[PolicyEntry], problems: list[str]) -> _Lists:
+def _lists(
+    ecosystem: Ecosystem, section: Section, rows: Sequence[PolicyEntry], problems: list[str]
+) -> _Lists:
     """The file's lines and the rows of one ecosystem. A row may contradict the file, the file not itself."""
     written = {key: _entries(ecosystem, key, lines, problems) for key, lines in section.lists.items()}
     problems += _contradictions(written)

@@ -28,14 +28,17 @@ class Judge(Protocol):
 
     def on_name(self, now: datetime) -> Objection | None:
         """Against the project as a whole, known before any network."""
+        del now
         return None
 
     def on_artifact(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Objection | None:
         """Against one file, beyond what is said against its project."""
+        del artifact, first_seen, now
         return None
 
     def on_publication(self, version: str, known_public: bool, now: datetime) -> Objection | None:
         """Against a private upload under this name. `known_public`: the name was seen upstream."""
+        del version, known_public, now
         return None
 
 
@@ -47,7 +50,7 @@ class Rule(Protocol):
         """As policy.toml spells it."""
 
     def judge(self, project: Project, *, ours: bool) -> Judge | None:
-        """What this rule has to say about a project; None for nothing at all. `ours`: the name is the team's."""
+        """What this rule has to say about a project, None for nothing; `ours`: the name is the team's."""
 
 
 def ends(entries: tuple[Entry, ...]) -> tuple[datetime, ...]:
@@ -102,10 +105,11 @@ class Denied(Judge):
         return self.on_name(now) or self._on_version(version, now)
 
     def _on_version(self, version: str, now: datetime) -> Objection | None:
-        for entry in self.entries:
-            if entry.versions is not None and entry.in_force(now) and entry.versions.holds(version) is not False:
-                return self._objection(entry, f"'{self.project}' {version}")
-        return None
+        ranged = (
+            e for e in self.entries if e.versions is not None and e.versions.holds(version) is not False
+        )
+        found = next((entry for entry in ranged if entry.in_force(now)), None)
+        return self._objection(found, f"'{self.project}' {version}") if found else None
 
     def _objection(self, entry: Entry, subject: str) -> Objection:
         because = f": {entry.reason}" if entry.reason else ""

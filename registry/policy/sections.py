@@ -1,4 +1,4 @@
-"""The shape of policy.toml: which keys there are, and what each may hold. Names and ranges are read elsewhere.
+"""The shape of policy.toml: its keys, and what each may hold. Names and ranges are read in the loader.
 
 Every problem is one sentence that begins with the key: what is wrong, what to do.
 """
@@ -18,6 +18,8 @@ LISTS = ("allow", "deny", "ours")
 EFFECTS: Mapping[str, Effect | None] = {**{effect.value: effect for effect in Effect}, "off": None}
 RULES = ("denylist", "lookalike", "ownership")
 """Rules whose effect can be set; the allowlist is switched by the mode."""
+
+_SCORES = {"hold": 0.5, "deny": 0.9}
 
 _QUOTED_EFFECTS = ", ".join(f'"{name}"' for name in EFFECTS)
 _QUOTED_MODES = ", ".join(f'"{name}"' for name in MODES)
@@ -65,12 +67,12 @@ def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> 
         problems.append(f"policy.toml: is not TOML: {error}; mend that line.")
         return PolicyFile({}, {}, 0, 0)
     _check_keys("", table, (*ecosystems, "rules", "lookalike"), problems)
-    hold, deny = _scores(_table("lookalike", table.get("lookalike", {}), ("hold", "deny"), problems), problems)
+    scores = _scores(_table("lookalike", table.get("lookalike", {}), tuple(_SCORES), problems), problems)
     return PolicyFile(
         sections={name: _section(name, table.get(name, {}), problems) for name in ecosystems},
         effects=_effects(_table("rules", table.get("rules", {}), RULES, problems), problems),
-        hold=hold,
-        deny=deny,
+        hold=scores["hold"],
+        deny=scores["deny"],
     )
 
 
@@ -102,9 +104,10 @@ def _lines(key: str, value: object, problems: list[str]) -> Iterable[Line]:
             if "name" not in table:
                 problems.append(f'{place}: has no name; write {{ name = "...", reason = "..." }}.')
             elif not wrong:
-                yield Line(place=place, **{str(part): str(text) for part, text in table.items()})
+                name, versions, reason = (str(table.get(key, "")) for key in ("name", "versions", "reason"))
+                yield Line(place=place, name=name, versions=versions, reason=reason)
         else:
-            problems.append(f'{place}: {item!r} is no name; write "name", "name>=1,<2" or {{ name = "..." }}.')
+            problems.append(f'{place}: {item!r} is no name; write "name" or "name>=1,<2".')
 
 
 def split_range(text: str) -> tuple[str, str]:
@@ -127,17 +130,17 @@ def _effects(table: Mapping[str, object], problems: list[str]) -> dict[str, Effe
     return effects
 
 
-def _scores(table: Mapping[str, object], problems: list[str]) -> tuple[float, float]:
-    scores = {"hold": 0.5, "deny": 0.9}
-    for key in scores:
-        value = table.get(key, scores[key])
+def _scores(table: Mapping[str, object], problems: list[str]) -> dict[str, float]:
+    scores = dict(_SCORES)
+    for key, default in _SCORES.items():
+        value = table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             problems.append(f"lookalike.{key}: {value!r} is no score; write a number above 0 and up to 1.")
         else:
             scores[key] = float(value)
     if scores["hold"] > scores["deny"]:
-        problems.append("lookalike.hold: is higher than lookalike.deny; names are held from a lower score on.")
-    return scores["hold"], scores["deny"]
+        problems.append("lookalike.hold: is above lookalike.deny; a name is held from a lower score on.")
+    return scores
 
 
 def _table(key: str, value: object, allowed: Sequence[str], problems: list[str]) -> dict[str, object]:

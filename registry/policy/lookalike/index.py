@@ -28,28 +28,22 @@ class LookalikeIndex:
         self._known = known
         self._own = frozenset(own)
         self._deletes: dict[str, str] = {}
-        for name in (*self._own, *known):
+        for name in (*known, *self._own):
             for key in _deletes(_skeleton(name)):
                 self._deletes.setdefault(key, name)
 
-    def knows(self, name: str) -> bool:
-        """Whether it is one of the known names, which are never flagged."""
-        return name in self._known or name in self._own
-
     def nearest(self, name: str) -> Resemblance | None:
         """The best match of a name that isn't known."""
-        if len(name) < 4 or self.knows(name):
+        if len(name) < 4 or name in self._known:
             return None
         for key in _deletes(_skeleton(name)):
             target = self._deletes.get(key)
-            if target is not None:
+            if target is not None and target != name:
                 return Resemblance(target, "edit", "with one letter different", 0.9)
         return None
 
 
-def build(
-    ecosystem: str, known: Mapping[str, KnownNames], own: Iterable[str] = ()
-) -> LookalikeIndex:
+def build(ecosystem: str, known: Mapping[str, KnownNames], own: Iterable[str] = ()) -> LookalikeIndex:
     """The index of one ecosystem. `own` are names that matter here: the team's, and those it allowed."""
     return LookalikeIndex(known[ecosystem], own)
 

@@ -1,4 +1,4 @@
-"""The rule: a name that nobody knows and that looks like a known one is denied or held, by how sure that is."""
+"""The rule: an unknown name that looks like a known one is denied or held, by how sure that is."""
 
 from __future__ import annotations
 

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.errors import ConfigurationError
+from registry.policy.names import parse_names
+from registry.policy.sections import split_range
+from tests.policy.worlds import GUARDED, make_policy, project, pypi, row
+
+SHIPPED = Path("config/policy.toml")
+
+
+def problems(text: str, *rows: object) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        make_policy(text, rows)  # type: ignore[arg-type]
+    return caught.value.problems
+
+
+def test_the_shipped_file_guards_both_ecosystems() -> None:
+    policy = make_policy(SHIPPED.read_text())
+    assert [policy.mode(name) for name in ("pypi", "npm")] == ["guarded", "guarded"]
+
+
+def test_every_key_of_the_file_is_explained_in_the_shipped_one() -> None:
+    text = SHIPPED.read_text()
+    for word in (
+        "mode",
+        "allow",
+        "deny",
+        "ours",
+        "versions",
+        "reason",
+        "[rules]",
+        "[lookalike]",
+        "hold",
+        "off",
+    ):
+        assert word in text
+
+
+def test_all_mistakes_are_reported_at_once_each_with_its_key() -> None:
+    text = """
+        [pypi]
+        mode = "garded"
+        alow = []
+        allow = ["two words", "flask>>4", { nam = "x" }, 3, { name = 4 }]
+        deny = "flask"
+        ours = ["acme-core>1"]
+        [rules]
+        lookalike = "loud"
+        [lookalike]
+        hold = 2
+    """
+    found = problems(text, row("deny", "$$", id=7), row("deny", "x", ecosystem="cargo", id=8))
+    for start in (
+        "pypi.mode: 'garded' is no mode (did you mean 'guarded'?)",
+        "pypi.alow: is no key (did you mean 'allow'?)",
+        "pypi.allow[1]: 'words'",
+        "pypi.allow[2]: '>>4'",
+        "pypi.allow[3].nam: is no key (did you mean 'name'?)",
+        "pypi.allow[3]: has no name",
+        "pypi.allow[4]: 3 is no name",
+        "pypi.allow[5].name: must be a text",
+        "pypi.deny: must be a list",
+        "pypi.ours[1]: a name is ours in all its versions",
+        "npm.mode: is missing",
+        "rules.lookalike: 'loud' is no effect",
+        "lookalike.hold: 2 is no score",
+        "policy entry 7: '$$'",
+        "policy entry 8: there is no ecosystem 'cargo'",
+    ):
+        assert any(problem.startswith(start) for problem in found), start
+    assert len(found) == 15
+
+
+def test_a_file_that_is_not_toml_is_one_mistake() -> None:
+    (problem,) = problems("[pypi\nmode")
+    assert "line 1" in problem
+
+
+def test_an_empty_file_is_a_mistake() -> None:
+    assert [problem.partition(":")[0] for problem in problems("")] == ["pypi.mode", "npm.mode"]
+
+
+def test_a_policy_with_every_rule_off_is_a_mistake() -> None:
+    off = '[rules]\ndenylist = "off"\nlookalike = "off"\nownership = "off"\n'
+    assert len(problems(GUARDED + off)) == 2
+
+
+def test_scores_must_be_in_order() -> None:
+    (problem,) = problems(GUARDED + "[lookalike]\nhold = 0.9\ndeny = 0.5\n")
+    assert problem.startswith("lookalike.hold")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'allow = ["flask"]\ndeny = ["flask"]',
+        'allow = ["flask>=2"]\ndeny = ["flask"]',
+        'allow = ["flask"]\ndeny = ["fl*"]',
+        'ours = ["acme-*"]\ndeny = ["acme-*"]',
+        'allow = ["flask", "Flask"]',
+    ],
+)
+def test_lines_that_contradict_or_repeat_each_other_are_mistakes(lines: str) -> None:
+    assert len(problems(pypi(lines))) == 1
+
+
+def test_a_denied_range_within_an_allowed_name_is_no_contradiction() -> None:
+    make_policy(pypi('allow = ["flask"]\ndeny = ["flask<2"]'))
+
+
+def test_a_row_may_deny_what_the_file_allows() -> None:
+    make_policy(pypi('allow = ["flask"]'), [row("deny", "flask")])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "versions"),
+    [
+        ("requests", "requests", ""),
+        ("django>=4,<6", "django", ">=4,<6"),
+        ("django ~= 4.2", "django", "~= 4.2"),
+        ("lodash@^4.17", "lodash", "^4.17"),
+        ("@acme/ui", "@acme/ui", ""),
+        ("@acme/ui@^1 || ^2", "@acme/ui", "^1 || ^2"),
+    ],
+)
+def test_a_name_is_parted_from_its_range(text: str, name: str, versions: str) -> None:
+    assert split_range(text) == (name, versions)
+
+
+def test_patterns_count_in_their_canonical_spelling() -> None:
+    policy = make_policy(pypi('ours = ["Acme_*"]'))
+    assert policy.ours(project("acme-core"))
+
+
+def test_the_revision_tells_policies_apart() -> None:
+    revisions = {
+        make_policy().revision,
+        make_policy(GUARDED + "# a comment").revision,
+        make_policy(GUARDED, [row("deny", "flask")]).revision,
+        make_policy(private={"pypi": ["inhouse"]}).revision,
+    }
+    assert len(revisions) == 4
+    assert make_policy().revision == make_policy().revision
+
+
+def test_a_list_of_names_without_names_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="empty"):
+        parse_names("pypi", "# nothing\n\n")

@@ -1,0 +1,76 @@
+"""Two small packaging worlds, and policies made for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, cast
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from registry.errors import Malformed
+from registry.model.accounts import PolicyEntry
+from registry.model.artifacts import Artifact
+from registry.model.ecosystem import Ecosystem
+from registry.model.names import Project
+from registry.policy.engine import Policy
+from registry.policy.loader import parse_policy
+from registry.policy.names import KnownNames, parse_names
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+GUARDED = '[pypi]\nmode = "guarded"\n[npm]\nmode = "guarded"\n'
+
+
+def parse_pattern(text: str) -> str:
+    if not re.fullmatch(r"@?[\w.*?/-]+", text):
+        raise Malformed(f"'{text}' is no name: letters, digits, '.', '_' and '-' only.")
+    return text.lower().replace("_", "-")
+
+
+def parse_range(text: str) -> Callable[[str], bool]:
+    try:
+        specifiers = SpecifierSet(text)
+    except InvalidSpecifier:
+        raise Malformed(f"'{text}' is no version range; write '>=1,<2'.") from None
+    return lambda version: specifiers.contains(Version(version))
+
+
+def _world(name: str) -> Ecosystem:
+    """As much of an ecosystem as policy looks at."""
+    return cast("Ecosystem", SimpleNamespace(name=name, parse_pattern=parse_pattern, parse_range=parse_range))
+
+
+ECOSYSTEMS = MappingProxyType({name: _world(name) for name in ("pypi", "npm")})
+KNOWN: Mapping[str, KnownNames] = {
+    "pypi": parse_names("pypi", "requests\nnumpy\npython-dateutil\ndjango\n"),
+    "npm": parse_names("npm", "lodash\nreact\ncross-env\n@babel/core\n"),
+}
+
+
+def make_policy(
+    text: str = GUARDED,
+    rows: Sequence[PolicyEntry] = (),
+    private: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Policy:
+    return parse_policy(text, rows, ECOSYSTEMS, KNOWN, private)
+
+
+def pypi(lines: str, mode: str = "guarded") -> str:
+    """A policy file with these lines in its Python section."""
+    return f'[pypi]\nmode = "{mode}"\n{lines}\n[npm]\nmode = "guarded"\n'
+
+
+def row(kind: str, pattern: str, versions: str = "", **more: Any) -> PolicyEntry:
+    fields: dict[str, Any] = {"ecosystem": "pypi", "reason": "as asked", "author": "ada", "created": NOW}
+    return PolicyEntry(kind=kind, pattern=pattern, versions=versions, **(fields | more))  # type: ignore[arg-type]
+
+
+def project(name: str, ecosystem: str = "pypi") -> Project:
+    return Project(ecosystem, name)
+
+
+def wheel(name: str, version: str) -> Artifact:
+    return Artifact(project=project(name), filename=f"{name}-{version}-py3-none-any.whl", version=version)
