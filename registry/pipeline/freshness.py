@@ -1,0 +1,210 @@
+"""The current document of a project: fresh, revalidated behind the client's back, stale, or just fetched.
+
+Fresh is served. Slightly old is served while one flight asks the source. Older is asked for first, but an
+answer that takes longer than a second, or fails, gives way to what is kept, visibly stale. Only a project
+that was never seen waits for its source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+from registry.errors import NotFound, RegistryError, SourceFailed, SourceTimedOut, Unavailable
+from registry.model.indexes import Document
+from registry.model.names import Project
+from registry.model.ports import Clock, Documents, Source
+from registry.pipeline.singleflight import Flights
+
+PATIENCE = 1.0
+"""Seconds that a client waits for a source while something older could be served."""
+RETRY_AFTER_FAILURE = 10.0
+"""Seconds after a failed revalidation during which the source isn't asked again."""
+ABSENT_FOR = 60.0
+"""Seconds for which a source's 'no such project' is believed."""
+REMEMBERED = 50_000
+"""Projects whose state is kept in memory; the rest is read again from the kept documents."""
+
+journal = logging.getLogger("registry.freshness")
+
+
+@dataclass(slots=True)
+class Currency:
+    """How current the kept document of one project is. One object a project, shared by all its renditions."""
+
+    sha256: str | None
+    """Of the document; None while the source is believed to have none."""
+    checked: float
+    """Monotonic time of the last word from the source; may be negative for one kept over a restart."""
+    failed: float | None = None
+    """Monotonic time of the last failed attempt since."""
+    failure: RegistryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a door gets: the state, and the document where it is at hand anyway."""
+
+    currency: Currency
+    document: Document | None
+    state: str
+    """`HIT`, `MISS` (just fetched), `REVALIDATED` or `STALE`."""
+    age: int
+    """Seconds since the source last confirmed it."""
+
+
+class Learn(Protocol):
+    """Called with every new document before anyone is served from it."""
+
+    async def __call__(self, document: Document) -> None:
+        """Keep what the document says in the catalogue. Raises SourceFailed for one that can't be read."""
+
+
+class Freshness:
+    """Kept documents and their age."""
+
+    def __init__(self, documents: Documents, clock: Clock, fresh_for: float) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._fresh_for = fresh_for
+        self._flights: Flights[Project, Currency] = Flights()
+        self._known: OrderedDict[Project, Currency] = OrderedDict()
+        self._latest: OrderedDict[Project, Document] = OrderedDict()
+
+    def glance(self, project: Project) -> Currency | None:
+        """The state if it is known and fresh: the hot path, no waiting."""
+        currency = self._known.get(project)
+        if currency is None or self._clock.monotonic() - currency.checked > self._fresh_for:
+            return None
+        return currency
+
+    async def current(self, project: Project, source: Source, learn: Learn) -> Current:
+        """The project's document by the rules above.
+
+        Raises NotFound when the source has no such project, and the source's own errors when there is
+        nothing kept to fall back on.
+        """
+        currency = await self._recall(project)
+        now = self._clock.monotonic()
+        if currency is None:
+            currency = await self._flights.join(project, lambda: self._ask(project, source, learn, None))
+            return self._give(project, currency, "MISS")
+        if currency.sha256 is None:
+            if now - currency.checked <= ABSENT_FOR:
+                raise NotFound(f"{source.name} has no project '{project.name}'.")
+            currency = await self._flights.join(project, lambda: self._ask(project, source, learn, currency))
+            return self._give(project, currency, "MISS")
+        age = now - currency.checked
+        if age <= self._fresh_for:
+            return self._give(project, currency, "HIT")
+        if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
+            return self._give(project, currency, "STALE")
+        flight = self._flights.start(project, lambda: self._ask(project, source, learn, currency))
+        if age <= 2 * self._fresh_for:
+            return self._give(project, currency, "HIT")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                currency = await asyncio.shield(flight)
+        except (TimeoutError, SourceFailed, SourceTimedOut, Unavailable):
+            return self._give(project, currency, "STALE")
+        return self._give(project, currency, "REVALIDATED")
+
+    def refresh(self, project: Project, source: Source, learn: Learn) -> None:
+        """Ask the source behind the client's back if the document is no longer fresh."""
+        currency = self._known.get(project)
+        now = self._clock.monotonic()
+        if currency is None or now - currency.checked <= self._fresh_for:
+            return
+        if currency.failed is None or now - currency.failed > RETRY_AFTER_FAILURE:
+            self._flights.start(project, lambda: self._ask(project, source, learn, currency))
+
+    async def document(self, project: Project) -> Document:
+        """The kept document's bytes. Raises Unavailable when they can't be read."""
+        document = self._latest.get(project) or await self._documents.get(project)
+        if document is None:
+            self._known.pop(project, None)
+            raise Unavailable(f"The kept index of '{project.name}' can't be read; it is fetched again.", 1)
+        return document
+
+    async def forget(self, project: Project) -> None:
+        """Make the next client ask the source: something was published or changed."""
+        self._latest.pop(project, None)
+        self._known.pop(project, None)
+        await self._documents.drop(project)
+
+    async def close(self) -> None:
+        """End the flights."""
+        await self._flights.close()
+
+    async def _recall(self, project: Project) -> Currency | None:
+        currency = self._known.get(project)
+        if currency is not None:
+            self._known.move_to_end(project)
+            return currency
+        document = await self._documents.get(project)
+        if document is None:
+            return None
+        since = (self._clock.now() - document.checked).total_seconds()
+        currency = Currency(document.sha256, self._clock.monotonic() - max(since, 0.0))
+        self._remember(project, currency)
+        return currency
+
+    async def _ask(
+        self, project: Project, source: Source, learn: Learn, currency: Currency | None
+    ) -> Currency:
+        previous = await self._documents.get(project) if currency and currency.sha256 else None
+        try:
+            document = await source.index(project, previous)
+            if document is not None and (previous is None or document.sha256 != previous.sha256):
+                await learn(document)
+        except RegistryError as error:
+            if currency is not None and currency.sha256 is not None:
+                currency.failed, currency.failure = self._clock.monotonic(), error
+                journal.warning("revalidation failed", extra={"project": str(project), "error": str(error)})
+            raise
+        now = self._clock.monotonic()
+        if document is None:
+            return await self._absent(project, source, currency, now)
+        await self._documents.put(project, document)
+        self._keep_at_hand(project, document)
+        if currency is None:
+            currency = Currency(document.sha256, now)
+        currency.sha256, currency.checked, currency.failed, currency.failure = (
+            document.sha256,
+            now,
+            None,
+            None,
+        )
+        self._remember(project, currency)
+        return currency
+
+    async def _absent(
+        self, project: Project, source: Source, currency: Currency | None, now: float
+    ) -> Currency:
+        """The source has no such project. What is kept stays: a name that vanishes upstream is an event, not
+        an order to break everyone who locked it."""
+        if currency is not None and currency.sha256 is not None:
+            currency.checked, currency.failed = now, None
+            journal.warning("the source no longer has this project", extra={"project": str(project)})
+            return currency
+        self._remember(project, Currency(None, now))
+        raise NotFound(f"{source.name} has no project '{project.name}'.")
+
+    def _give(self, project: Project, currency: Currency, state: str) -> Current:
+        age = max(0, int(self._clock.monotonic() - currency.checked))
+        return Current(currency, self._latest.get(project), state, age)
+
+    def _remember(self, project: Project, currency: Currency) -> None:
+        self._known[project] = currency
+        self._known.move_to_end(project)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _keep_at_hand(self, project: Project, document: Document) -> None:
+        """The one document just fetched is about to be rendered: don't read it back from the volume."""
+        self._latest.clear()
+        if len(document.body) <= 16 * 2**20:
+            self._latest[project] = document

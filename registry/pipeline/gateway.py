@@ -1,0 +1,235 @@
+"""The doors. Each walks the same line: decide the name, resolve, decide the facts, verify, record, respond.
+
+Nothing behind a door sees a path or a header, nothing before it sees a source. An answer is a value; the web
+turns it into a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from registry.errors import NotFound, Refused
+from registry.model.artifacts import Holding
+from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, TagsAsk
+from registry.model.decisions import Decision, Refusal, refuse
+from registry.model.ecosystem import Ecosystem
+from registry.model.events import Client, Event, Kind
+from registry.model.indexes import Representation
+from registry.model.names import Project
+from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
+from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
+from registry.pipeline.rendering import IndexAnswer, Renderer
+from registry.pipeline.resolve import Resolver
+from registry.pipeline.verify import Flight, Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """Verified bytes that are here; the delivery is in the log already."""
+
+    path: Path
+    sha256: str
+    size: int
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlightAnswer:
+    """Bytes on their way in; `record(sha256)` must have been awaited before the last of them is sent."""
+
+    flight: Flight
+    filename: str
+    record: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class BytesAnswer:
+    """A small verified document (core metadata)."""
+
+    body: bytes
+    etag: str
+
+
+class Gateway:
+    """Reading, for every ecosystem."""
+
+    def __init__(
+        self,
+        *,
+        ecosystems: Mapping[str, Ecosystem],
+        policy: PolicyInForce,
+        resolver: Resolver,
+        renderer: Renderer,
+        verifier: Verifier,
+        catalogue: Catalogue,
+        blobs: Mapping[str, Blobs],
+        log: ProvenanceLog,
+        refusals: Refusals,
+        clock: Clock,
+        secret: bytes,
+    ) -> None:
+        self._ecosystems = ecosystems
+        self._policy = policy
+        self._resolver = resolver
+        self._renderer = renderer
+        self._verifier = verifier
+        self._catalogue = catalogue
+        self._blobs = blobs
+        self._log = log
+        self._refusals = refusals
+        self._clock = clock
+        self._secret = secret
+
+    # the doors
+
+    async def index(
+        self, ask: IndexAsk, representation: Representation, root: str, client: Client, *, stay: bool = False
+    ) -> IndexAnswer:
+        """The index of a project. With `stay`, no upstream is asked: the client is about to publish.
+
+        A refused name that is unknown here gets its ecosystem's tombstone, where it has one; a known one
+        shows its files, whose bytes are refused. Raises Refused, NotFound and what sources raise.
+        """
+        wanted = Wanted(representation)
+        if ask.writable:
+            return await self._renderer.unfiltered(ask.project, wanted, root)
+        refusal = await self._objected(ask.project, root, client)
+        if refusal is not None:
+            ecosystem = self._ecosystems[ask.project.ecosystem]
+            if ecosystem.render_tombstone is None:
+                raise Refused(refusal)
+            if not await self._catalogue.origin(ask.project):
+                base = f"{root}/{ecosystem.name}"
+                body = ecosystem.render_tombstone(ask.project, refusal.decision, representation, base)
+                return IndexAnswer(pack(body, representation.content_type, refusal.id), "REFUSED", 0)
+        return await self._renderer.rendered(ask.project, wanted, root, stay=stay)
+
+    async def manifest(self, ask: ManifestAsk, root: str, client: Client) -> IndexAnswer:
+        """One version as a document. Raises Refused when it is withheld."""
+        await self._admit(ask.project, root, client)
+        wanted = Wanted(selector=ask.selector, form="manifest")
+        return await self._renderer.rendered(ask.project, wanted, root)
+
+    async def tags(self, ask: TagsAsk, root: str, client: Client) -> IndexAnswer:
+        """The dist-tags that lead to a version which isn't withheld."""
+        await self._admit(ask.project, root, client)
+        return await self._renderer.rendered(ask.project, Wanted(form="tags"), root)
+
+    async def artifact(
+        self, ask: ArtifactAsk, root: str, client: Client, *, deliver: bool = True
+    ) -> FileAnswer | FlightAnswer | BytesAnswer:
+        """A file, or its core metadata; decided on every request, also for bytes that are here.
+
+        `deliver=False` (HEAD, a conditional hit) makes no row in the log. Raises Refused, NotFound,
+        Unavailable, and what sources raise.
+        """
+        await self._admit(ask.project, root, client)
+        holding = await self._holding(ask)
+        policy = self._policy.current
+        decision = policy.decide_artifact(holding.artifact, holding.first_seen, self._clock.now())
+        decision = _trusted(holding, decision)
+        if not decision.allowed:
+            raise Refused(await self._note(decision, root, client))
+        if ask.part == "metadata":
+            return await self._metadata(holding)
+        path = await self._verifier.find(holding)
+        if path is None or holding.blob is None:
+            return await self._fetch(holding, client, policy.revision)
+        if deliver:
+            await self._deliver(holding, client, policy.revision, holding.blob)
+        return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
+
+    async def known_projects(self, ecosystem: str) -> tuple[str, ...]:
+        """The projects that are here and not refused by name, for a project list."""
+        policy, now = self._policy.current, self._clock.now()
+        parse = self._ecosystems[ecosystem].parse_name
+        names = await self._catalogue.projects(ecosystem)
+        return tuple(name for name in names if policy.decide_project(parse(name), now).allowed)
+
+    # the steps
+
+    async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:
+        """Decide the name: the refusal that stands against it, or None. What is objected to is noted."""
+        decision = self._policy.current.decide_project(project, self._clock.now())
+        if not decision.objections:
+            return None
+        noted = await self._note(decision, root, client)
+        return None if decision.allowed else noted
+
+    async def _admit(self, project: Project, root: str, client: Client) -> None:
+        refusal = await self._objected(project, root, client)
+        if refusal is not None:
+            raise Refused(refusal)
+
+    async def _note(self, decision: Decision, root: str, client: Client) -> Refusal:
+        refusal = refuse(decision, root, self._secret)
+        await self._refusals.note(refusal, client, self._clock.now())
+        return refusal
+
+    async def _holding(self, ask: ArtifactAsk) -> Holding:
+        """The row of the file asked for, learned from the index first where there is none yet."""
+        project, filename = ask.project, ask.filename
+        if self._ecosystems[project.ecosystem].is_tombstone(filename):
+            raise NotFound(f"'{project.name}' is no longer refused; ask for it again.")
+        origin = self._resolver.origin(self._policy.current, project)
+        holding = await self._catalogue.holding(project, filename)
+        if holding is None or holding.origin != origin:
+            await self._renderer.current(project)
+            holding = await self._catalogue.holding(project, filename)
+        else:
+            self._renderer.refresh(project, origin)
+        if holding is None or holding.origin != origin or _unpublished(holding):
+            raise NotFound(f"'{project.name}' has no file '{filename}'.")
+        return holding
+
+    async def _metadata(self, holding: Holding) -> BytesAnswer:
+        blob = holding.metadata_blob
+        body = await self._blobs[holding.origin].read(blob) if blob else None
+        if body is None:
+            raise NotFound(f"There is no core metadata for '{holding.artifact.filename}'.")
+        return BytesAnswer(body, f'"{blob}"')
+
+    async def _fetch(self, holding: Holding, client: Client, revision: str) -> FlightAnswer:
+        if holding.blob is not None:  # it was here and is lost or rotten; the pin still says what it must be
+            await self._catalogue.release(holding.artifact.project, holding.artifact.filename)
+        source = self._resolver.source(holding.artifact.project, holding.origin)
+        flight = self._verifier.fetch(holding, source, revision)
+        record = partial(self._deliver, holding, client, revision)
+        return FlightAnswer(flight, holding.artifact.filename, record)
+
+    async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
+        """Log that a client is given the file; durable when this returns."""
+        artifact = holding.artifact
+        await self._log.record(
+            Event(
+                kind=Kind.DELIVERY,
+                at=self._clock.now(),
+                actor=client.actor,
+                project=artifact.project,
+                version=artifact.version,
+                filename=artifact.filename,
+                sha256=sha256,
+                address=client.address,
+                agent=client.agent,
+                detail={"policy": revision, "token": client.token} if client.token else {"policy": revision},
+            )
+        )
+
+
+def _unpublished(holding: Holding) -> bool:
+    """A private file that was taken back is gone; a public one stays as long as we hold its bytes."""
+    return holding.gone and (holding.origin == "private" or holding.blob is None)
+
+
+def _trusted(holding: Holding, decision: Decision) -> Decision:
+    """Bytes that can't be checked, or that changed since first sight and aren't held, are refused."""
+    if holding.pin is None:
+        return with_objection(decision, weak(holding.artifact))
+    if holding.conflict is not None and holding.blob is None:
+        reason = f"'{holding.artifact.filename}' is announced with another digest than at first sight"
+        return with_objection(decision, integrity(reason))
+    return decision

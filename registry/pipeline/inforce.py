@@ -1,0 +1,129 @@
+"""The policy in force, as the line sees it: read anew on every request, swapped in one assignment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from registry.errors import ConfigurationError, RegistryError
+from registry.model.artifacts import Artifact
+from registry.model.decisions import Decision
+from registry.model.ecosystem import Ecosystem
+from registry.model.events import Event, Kind
+from registry.model.names import Project
+from registry.model.ports import Catalogue, Clock, PolicyStore, ProvenanceLog
+from registry.pipeline.prepare import Rules
+from registry.policy import engine
+from registry.policy.loader import parse_policy
+from registry.policy.names import KnownNames
+
+journal = logging.getLogger("registry.policy")
+
+
+class Policy(Protocol):
+    """What the line asks of a policy."""
+
+    @property
+    def revision(self) -> str:
+        """Differs whenever any decision could."""
+
+    def ours(self, project: Project) -> bool:
+        """Whether the name is private: claimed, reserved by a pattern, or first published here."""
+
+    def decide_project(self, project: Project, now: datetime) -> Decision:
+        """About a name, before any network."""
+
+    def decide_artifact(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
+        """About one file, with what is known about it."""
+
+    def decide_publication(
+        self, project: Project, version: str, known_public: bool, now: datetime
+    ) -> Decision:
+        """About an upload."""
+
+    def artifact_rules(self, project: Project) -> Rules:
+        """The part that a worker process needs."""
+
+
+class PolicyInForce(Protocol):
+    """Where the current policy is read."""
+
+    @property
+    def current(self) -> Policy:
+        """The policy in force."""
+
+    async def reload(self) -> None:
+        """Read file, rows and private names again, and swap; a broken file leaves the last good one."""
+
+
+class JoinedPolicy:
+    """policy.toml, the operators' rows and the names published here, joined into the policy in force."""
+
+    def __init__(
+        self,
+        *,
+        read_file: Callable[[], str],
+        store: PolicyStore,
+        catalogue: Catalogue,
+        log: ProvenanceLog,
+        ecosystems: Mapping[str, Ecosystem],
+        known: Mapping[str, KnownNames],
+        clock: Clock,
+    ) -> None:
+        """`read_file` gives policy.toml's text, and raises ConfigurationError when it can't be read."""
+        self._read_file = read_file
+        self._store = store
+        self._catalogue = catalogue
+        self._log = log
+        self._ecosystems = ecosystems
+        self._known = known
+        self._clock = clock
+        self._current: engine.Policy | None = None
+        self._turn = asyncio.Lock()
+        self.problems: tuple[str, ...] = ()
+        """What is wrong with the file that isn't in force; empty when it is."""
+
+    @property
+    def current(self) -> engine.Policy:
+        """The policy in force."""
+        assert self._current is not None  # noqa: S101  the appliance starts by loading it
+        return self._current
+
+    async def load(self) -> None:
+        """The first load. Raises ConfigurationError: without a policy nothing starts."""
+        self._current = await self._join()
+
+    async def reload(self) -> None:
+        """Read everything again and swap at once; a broken file leaves the last good policy, and says so."""
+        async with self._turn:
+            try:
+                policy = await self._join()
+            except ConfigurationError as error:
+                if error.problems != self.problems:
+                    self.problems = error.problems
+                    await self._tell("broken", str(error))
+                return
+            self.problems = ()
+            if policy.revision != self.current.revision:
+                self._current = policy
+                await self._tell("reloaded", f"policy {policy.revision} is in force")
+
+    async def _join(self) -> engine.Policy:
+        rows = await self._store.entries()
+        private = {name: await self._catalogue.projects(name, "private") for name in self._ecosystems}
+        text = await asyncio.to_thread(self._read_file)
+        return await asyncio.to_thread(parse_policy, text, rows, self._ecosystems, self._known, private)
+
+    async def _tell(self, what: str, message: str) -> None:
+        journal.warning("policy %s", what, extra={"detail": message})
+        kind = Kind.ALARM if what == "broken" else Kind.ADMIN
+        event = Event(
+            kind=kind, at=self._clock.now(), actor="gateway", detail={"policy": what, "message": message}
+        )
+        try:
+            await self._log.record(event)
+        except RegistryError:
+            journal.error("the policy change could not be logged", extra={"detail": message})

@@ -1,0 +1,250 @@
+"""document + pins + policy → what a client gets, and what is new. Pure and picklable.
+
+Parsing and rendering a packument of megabytes takes hundreds of milliseconds, so `prepare` runs in a worker
+process for large documents; everything it takes and gives is small, immutable and picklable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from isal import igzip
+
+from registry.ecosystems import ECOSYSTEMS
+from registry.model.artifacts import STRONG, Artifact, Digest, strongest
+from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
+from registry.model.indexes import Document, Index, Rendition, Representation, Status
+from registry.model.names import Project
+
+GZIP_LEVEL = 2
+"""isal's levels go from 0 to 3; 2 costs a few milliseconds a megabyte and comes near zlib's 6."""
+
+
+class Rules(Protocol):
+    """The part of a policy that decides about single files."""
+
+    revision: str
+
+    def decide_name(self, now: datetime) -> Decision:
+        """All objections against the project as a whole."""
+
+    def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
+        """All objections against one file."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What our own rows say about a file, as far as an index needs it."""
+
+    first_seen: datetime
+    pin: Digest | None = None
+    held: bool = False
+    metadata: str | None = None
+    """sha256 of the core metadata that we extracted ourselves."""
+    size: int | None = None
+    """Of the verified bytes."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What to render: an index in one representation, one version's manifest, or the dist-tags."""
+
+    representation: Representation | None = None
+    selector: str | None = None
+    form: str = "index"
+    """`index`, `manifest` or `tags`."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Its part of the shelf's key."""
+        return (self.form, self.representation.name if self.representation else "", self.selector or "")
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one preparation needs."""
+
+    project: Project
+    document: Document
+    origin: str
+    known: Mapping[str, Known]
+    root: str
+    """Public URL of the appliance, no trailing slash."""
+    secret: bytes
+    now: datetime
+    wanted: Wanted | None = None
+    """None to learn the artifacts only."""
+    filtered: bool = True
+    """False for a client that is about to write a private document back."""
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    artifacts: tuple[Artifact, ...]
+    """As listed now, with pinned digests in place, without the parts that are only carried."""
+    tags: Mapping[str, str]
+    status: Status | None
+    rendition: Rendition | None
+    """None when nothing was wanted, or there is no such version."""
+    refusals: tuple[Refusal, ...]
+    """Of the files that are withheld."""
+    refused: Refusal | None
+    """Set when what was wanted is itself withheld: the selected version, or every version there is."""
+    revision: str
+    """Of the policy that decided."""
+    changes_at: datetime | None
+    """When a hold ends and the rendition is no longer right."""
+    alarms: tuple[str, ...]
+    """Sentences about entries that were left out and digests that changed."""
+
+
+def prepare(job: Job, rules: Rules) -> Prepared:
+    """Read a document, decide about every file in it, render what is wanted.
+
+    Raises SourceFailed when the document can't be understood.
+    """
+    ecosystem = ECOSYSTEMS[job.project.ecosystem]
+    index = ecosystem.read_index(job.project, job.document)
+    # A project that is refused altogether shows its files as they are: its bytes tell why, at the file door.
+    filtered = job.filtered and rules.decide_name(job.now).allowed
+    withheld: dict[str, Refusal] = {}
+    alarms = list(index.dropped)
+    artifacts = []
+    ends: list[datetime] = []
+    for listed in index.artifacts:
+        known = job.known.get(listed.filename)
+        artifact, objection = _pinned(listed, known, job.origin)
+        if objection is not None and objection.rule == "integrity":
+            alarms.append(objection.reason)
+        artifacts.append(artifact)
+        if not filtered:
+            continue
+        decision = rules.decide(artifact, known.first_seen if known else job.now, job.now)
+        if objection is not None:
+            decision = with_objection(decision, objection)
+        if not decision.allowed:
+            withheld[artifact.filename] = refuse(decision, job.root, job.secret)
+            ends += [o.until for o in decision.objections if o.until is not None]
+    index = msgspec.structs.replace(index, artifacts=tuple(artifacts))
+    rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
+    return Prepared(
+        artifacts=tuple(msgspec.structs.replace(a, carried=b"") for a in artifacts),
+        tags=dict(index.tags),
+        status=index.status,
+        rendition=rendition,
+        refusals=tuple(withheld.values()),
+        refused=refused,
+        revision=rules.revision,
+        changes_at=min((end for end in ends if end > job.now), default=None),
+        alarms=tuple(alarms),
+    )
+
+
+def _render(
+    job: Job, index: Index, withheld: Mapping[str, Refusal], revision: str
+) -> tuple[Rendition | None, Refusal | None]:
+    ecosystem = ECOSYSTEMS[job.project.ecosystem]
+    wanted = job.wanted
+    assert wanted is not None  # noqa: S101  the caller asked for something
+    base = f"{job.root}/{ecosystem.name}"
+    if wanted.form == "tags":
+        versions = {a.version for a in index.artifacts if a.filename not in withheld}
+        tags = {tag: version for tag, version in index.tags.items() if version in versions}
+        return pack(msgspec.json.encode(tags), "application/json", revision), None
+    if wanted.form == "manifest":
+        version = index.tags.get(wanted.selector or "", wanted.selector)
+        body = ecosystem.render_manifest(index, withheld, base, wanted.selector)
+        if body is None:
+            chosen = [a.filename for a in index.artifacts if a.version == version]
+            return None, next((withheld[name] for name in chosen if name in withheld), None)
+        return pack(body, "application/json", revision), None
+    if withheld and len(withheld) == len(index.artifacts):
+        if ecosystem.render_tombstone is None:
+            return None, next(iter(withheld.values()))
+        withheld = {}  # pip shows nothing at all of a project whose every file is yanked
+    representation = wanted.representation
+    assert representation is not None  # noqa: S101  an index is always wanted in one
+    body = ecosystem.render_index(index, withheld, base, representation)
+    return pack(body, representation.content_type, revision, _notice(withheld)), None
+
+
+def pack(
+    body: bytes, content_type: str, revision: str, headers: tuple[tuple[str, str], ...] = ()
+) -> Rendition:
+    """Compress a body and give it its strong ETag, which differs by bytes, form and policy revision."""
+    digest = hashlib.sha256(body)
+    digest.update(f"\0{content_type}\0{revision}".encode())
+    return Rendition(
+        content_type=content_type,
+        etag=f'"{digest.hexdigest()[:32]}"',
+        gzipped=igzip.compress(body, GZIP_LEVEL),
+        size=len(body),
+        headers=headers,
+    )
+
+
+def _notice(withheld: Mapping[str, Refusal]) -> tuple[tuple[str, str], ...]:
+    if not withheld:
+        return ()
+    first = next(iter(withheld.values()))
+    text = f"{len(withheld)} version(s) withheld; the first: {first.message}"
+    return (("X-Registry-Withheld", text.encode("ascii", "replace").decode()[:300]),)
+
+
+def _pinned(artifact: Artifact, known: Known | None, origin: str) -> tuple[Artifact, Objection | None]:
+    """The artifact with its digest of first sight in place, and what speaks against its bytes."""
+    if known is not None and known.metadata is not None:
+        artifact = msgspec.structs.replace(artifact, metadata=Digest("sha256", known.metadata))
+    elif artifact.metadata is not None:
+        artifact = msgspec.structs.replace(artifact, metadata=None)  # we offer only what we extracted
+    if known is not None and known.size is not None:
+        artifact = msgspec.structs.replace(artifact, size=known.size)
+    if artifact.published is None and known is not None and origin == "private":
+        artifact = msgspec.structs.replace(artifact, published=known.first_seen)
+    if known is None or known.pin is None:
+        best = strongest(artifact.digests)
+        return artifact, None if best is not None and best.algorithm in STRONG else weak(artifact)
+    announced = [d for d in artifact.digests if d.algorithm == known.pin.algorithm]
+    if known.pin in announced:
+        return artifact, None
+    kept = (known.pin,)
+    if not announced:
+        reason = f"'{artifact.filename}' is announced without the {known.pin.algorithm} it had at first sight"
+    else:
+        reason = f"'{artifact.filename}' is announced with another digest than at first sight"
+    artifact = msgspec.structs.replace(artifact, digests=kept)
+    return artifact, None if known.held else integrity(reason)
+
+
+def integrity(reason: str) -> Objection:
+    """The objection against bytes that may not be what they once were."""
+    return Objection(
+        rule="integrity",
+        effect=Effect.DENY,
+        reason=reason,
+        remedy="Compare with the project's own release notes; an operator can look at `registry audit log`.",
+    )
+
+
+def weak(artifact: Artifact) -> Objection:
+    """The objection against a file whose source announces no digest to trust it by."""
+    return Objection(
+        rule="integrity",
+        effect=Effect.DENY,
+        reason=f"'{artifact.filename}' is announced without a sha256, sha384 or sha512",
+        remedy="Use an upstream that announces strong digests.",
+    )
+
+
+def with_objection(decision: Decision, objection: Objection) -> Decision:
+    """The decision with one objection more. Bytes are never a matter of mode: `observe` doesn't lift this."""
+    mode = "guarded" if decision.mode == "observe" else decision.mode
+    objections = decision.objections if decision.mode != "observe" else ()
+    return msgspec.structs.replace(decision, mode=mode, objections=(*objections, objection))
+
+
+def subject_of(artifact: Artifact) -> Subject:
+    """The subject that a decision about one file is about."""
+    return Subject(project=artifact.project, version=artifact.version, filename=artifact.filename)

@@ -1,0 +1,220 @@
+"""Renditions: made once per document, policy revision and form, and taken from the shelf ever after.
+
+A hit is: look up, compare, give. No parse, no render, no database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+from registry.errors import NotFound, Refused
+from registry.model.artifacts import Holding
+from registry.model.decisions import Refusal
+from registry.model.events import Event, Kind
+from registry.model.indexes import Document, Rendition
+from registry.model.names import Project
+from registry.model.ports import Catalogue, Clock, ProvenanceLog, Refusals, Shelf
+from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.inforce import Policy, PolicyInForce
+from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare
+from registry.pipeline.resolve import Resolver
+
+LARGE = 256 * 1024
+"""Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
+ALARMS_SHOWN = 20
+"""Sentences a document's alarm event carries at most."""
+
+journal = logging.getLogger("registry.rendering")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAnswer:
+    """A rendered index, manifest or list of tags."""
+
+    rendition: Rendition
+    state: str
+    """`HIT`, `MISS`, `REVALIDATED`, `STALE` or `REFUSED`."""
+    age: int
+    """Seconds since the source last confirmed the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelved:
+    rendition: Rendition | None
+    refused: Refusal | None
+    revision: str
+    sha256: str
+    until: float | None
+    """Monotonic time when a hold ends and this is no longer right."""
+
+
+class Renderer:
+    """What clients get for an index, from the shelf where possible."""
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyInForce,
+        resolver: Resolver,
+        freshness: Freshness,
+        catalogue: Catalogue,
+        shelf: Shelf,
+        log: ProvenanceLog,
+        refusals: Refusals,
+        clock: Clock,
+        secret: bytes,
+        workers: Executor,
+    ) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._freshness = freshness
+        self._catalogue = catalogue
+        self._shelf = shelf
+        self._log = log
+        self._refusals = refusals
+        self._clock = clock
+        self._secret = secret
+        self._workers = workers
+
+    async def rendered(
+        self, project: Project, wanted: Wanted, root: str, *, stay: bool = False
+    ) -> IndexAnswer:
+        """What is wanted of a project. With `stay`, no upstream is asked for a name that isn't here.
+
+        Raises Refused when all of it is withheld, NotFound, and what sources raise.
+        """
+        key = (project.ecosystem, project.name, *wanted.key, root)
+        currency = self._freshness.glance(project)
+        if currency is not None:
+            shelved = self._shelved(key, currency.sha256)
+            if shelved is not None:
+                age = int(self._clock.monotonic() - currency.checked)
+                return _answer(project, wanted, shelved, "HIT", age)
+        current = await self.current(project, wanted, root, stay=stay)
+        shelved = self._shelved(key, current.currency.sha256)
+        if shelved is None:
+            document = current.document or await self._freshness.document(project)
+            prepared = await self._prepare(project, document, wanted, root)
+            shelved = await self._put(key, prepared, document)
+        return _answer(project, wanted, shelved, current.state, current.age)
+
+    async def unfiltered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
+        """A private document as its back end has it now, for a client that will write it back (N12)."""
+        if self._resolver.origin(self._policy.current, project) != "private":
+            raise NotFound(f"'{project.name}' isn't published here, so it can't be changed here.")
+        await self._freshness.forget(project)
+        current = await self.current(project)
+        document = current.document or await self._freshness.document(project)
+        prepared = await self._prepare(project, document, wanted, root, filtered=False)
+        if prepared.rendition is None:
+            raise NotFound(f"'{project.name}' has no versions.")
+        return IndexAnswer(prepared.rendition, "MISS", 0)
+
+    async def current(
+        self, project: Project, wanted: Wanted | None = None, root: str = "", *, stay: bool = False
+    ) -> Current:
+        """The current document, its artifacts in the catalogue; what is wanted is rendered on the way."""
+        origin = self._resolver.origin(self._policy.current, project)
+        if stay and origin == "public" and not await self._catalogue.origin(project):
+            raise NotFound(f"'{project.name}' isn't here, and publishing asks no upstream.")
+        learn = partial(self._learn, project, wanted, root)
+        return await self._freshness.current(project, self._resolver.source(project, origin), learn)
+
+    def refresh(self, project: Project, origin: str) -> None:
+        """Revalidate behind the client's back if the document is old."""
+        learn = partial(self._learn, project, None, "")
+        self._freshness.refresh(project, self._resolver.source(project, origin), learn)
+
+    async def forget(self, project: Project) -> None:
+        """Our own rows about the project changed: render it anew."""
+        self._shelf.drop((project.ecosystem, project.name))
+
+    def _shelved(self, key: tuple[str, ...], sha256: str | None) -> _Shelved | None:
+        entry = self._shelf.get(key)
+        if not isinstance(entry, _Shelved) or entry.sha256 != sha256:
+            return None
+        if entry.revision != self._policy.current.revision:
+            return None
+        due = entry.until is not None and self._clock.monotonic() >= entry.until
+        return None if due else entry
+
+    async def _put(self, key: tuple[str, ...], prepared: Prepared, document: Document) -> _Shelved:
+        if prepared.refusals:
+            await self._refusals.disclose(prepared.refusals, self._clock.now())
+        until = None
+        if prepared.changes_at is not None:
+            until = self._clock.monotonic() + (prepared.changes_at - self._clock.now()).total_seconds()
+        entry = _Shelved(prepared.rendition, prepared.refused, prepared.revision, document.sha256, until)
+        size = len(prepared.rendition.gzipped) if prepared.rendition else 0
+        self._shelf.put(key, entry, size + 512)
+        return entry
+
+    async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
+        """Keep what a new document says in the catalogue, before anyone is served from it."""
+        prepared = await self._prepare(project, document, wanted, root)
+        origin = self._resolver.origin(self._policy.current, project)
+        await self._catalogue.remember(project, prepared.artifacts, origin, self._clock.now())
+        if prepared.alarms:
+            await self._alarm(project, prepared.alarms)
+        if wanted is not None:
+            await self._put((project.ecosystem, project.name, *wanted.key, root), prepared, document)
+
+    async def _alarm(self, project: Project, alarms: tuple[str, ...]) -> None:
+        journal.warning(
+            "entries of an index were refused", extra={"project": str(project), "first": alarms[0]}
+        )
+        detail: dict[str, str | int | float | bool | None] = {
+            "alarm": "index",
+            "count": len(alarms),
+            "message": " ".join(alarms[:ALARMS_SHOWN]),
+        }
+        await self._log.record(
+            Event(kind=Kind.ALARM, at=self._clock.now(), actor="gateway", project=project, detail=detail)
+        )
+
+    async def _prepare(
+        self, project: Project, document: Document, wanted: Wanted | None, root: str, *, filtered: bool = True
+    ) -> Prepared:
+        policy: Policy = self._policy.current
+        rows = await self._catalogue.holdings(project)
+        job = Job(
+            project=project,
+            document=document,
+            origin=self._resolver.origin(policy, project),
+            known=_known(rows),
+            root=root,
+            secret=self._secret,
+            now=self._clock.now(),
+            wanted=wanted,
+            filtered=filtered,
+        )
+        rules = policy.artifact_rules(project)
+        if len(document.body) <= LARGE:
+            return prepare(job, rules)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, prepare, job, rules)
+
+
+def _answer(project: Project, wanted: Wanted, shelved: _Shelved, state: str, age: int) -> IndexAnswer:
+    if shelved.refused is not None:
+        raise Refused(shelved.refused)
+    if shelved.rendition is None:
+        raise NotFound(f"'{project.name}' has no version or tag '{wanted.selector}'.")
+    return IndexAnswer(shelved.rendition, state, age)
+
+
+def _known(rows: tuple[Holding, ...]) -> Mapping[str, Known]:
+    return {
+        row.artifact.filename: Known(
+            first_seen=row.first_seen,
+            pin=row.pin,
+            held=row.blob is not None,
+            metadata=row.metadata_blob,
+            size=row.blob_size,
+        )
+        for row in rows
+    }

@@ -1,0 +1,254 @@
+"""One flight a file: fetched, verified, kept; clients follow it and outlive nothing.
+
+    stage → digest and size → fsync, rename, fsync directory → row and log, one commit → the last bytes
+
+A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has landed:
+no client ever holds a complete file that wasn't verified, recorded and kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from registry.errors import IntegrityFailed, RegistryError, Unavailable
+from registry.model.artifacts import STRONG, Artifact, Holding
+from registry.model.events import Event, Kind
+from registry.model.names import Project
+from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Source
+
+HELD_BACK = 64 * 1024
+"""Bytes at the end of a file that no follower gets before it is verified."""
+FAILURE_LASTS = 1.0
+"""Seconds for which a failed fetch is not tried again: a thousand waiting clients are not a thousand tries.
+Short, since a person who mends an upstream tries again at once; a dead one is the breaker's business."""
+
+journal = logging.getLogger("registry.verify")
+
+
+class Inspect(Protocol):
+    """Looks into verified bytes for core metadata; runs in a thread."""
+
+    def __call__(self, artifact: Artifact, path: Path) -> bytes | None:
+        """The core metadata inside, or None where there is none or it can't be read."""
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """A verified file."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+class Flight:
+    """A file on its way: how much of it can be read already, and how it ended."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.available = 0
+        self.announced: int | None = None
+        self.done: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()
+
+    def advance(self, path: Path, size: int) -> None:
+        """More bytes can be read from the staged file."""
+        self.path, self.available = path, size
+        self._wake()
+
+    def land(self, landed: Landed) -> None:
+        """It is verified and kept."""
+        self.done.set_result(landed)
+        self._wake()
+
+    def crash(self, error: BaseException) -> None:
+        """It failed; every follower gets the same error."""
+        self.done.set_exception(error)
+        self.done.exception()  # marks it as seen, also when nobody follows
+        self._wake()
+
+    async def news(self) -> None:
+        """Wait until more can be read or it has ended."""
+        if not self.done.done():
+            await self._news.wait()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+class Verifier:
+    """Brings files in."""
+
+    def __init__(
+        self,
+        blobs: Mapping[str, Blobs],
+        catalogue: Catalogue,
+        log: ProvenanceLog,
+        clock: Clock,
+        inspect: Inspect,
+        learned: Callable[[Project], Awaitable[None]] | None = None,
+    ) -> None:
+        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept."""
+        self._blobs = blobs
+        self._catalogue = catalogue
+        self._log = log
+        self._clock = clock
+        self._inspect = inspect
+        self._learned = learned
+        self._flights: dict[tuple[Project, str], Flight] = {}
+        self._failures: dict[tuple[Project, str], tuple[float, RegistryError]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def find(self, holding: Holding) -> Path | None:
+        """Where the verified bytes lie, if they are here and sound."""
+        if holding.blob is None:
+            return None
+        return await self._blobs[holding.origin].find(holding.blob)
+
+    def fetch(self, holding: Holding, source: Source, revision: str) -> Flight:
+        """The flight that brings this file, joined or begun. Raises what it failed with a moment ago."""
+        key = (holding.artifact.project, holding.artifact.filename)
+        flight = self._flights.get(key)
+        if flight is not None:
+            return flight
+        failed = self._failures.get(key)
+        if failed is not None:
+            if self._clock.monotonic() - failed[0] < FAILURE_LASTS:
+                raise failed[1]
+            del self._failures[key]
+        flight = self._flights[key] = Flight()
+        flight.announced = holding.artifact.size
+        task = asyncio.create_task(self._fly(key, flight, holding, source, revision))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return flight
+
+    async def close(self) -> None:
+        """Cancel what is under way; staged bytes are thrown away."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _fly(
+        self, key: tuple[Project, str], flight: Flight, holding: Holding, source: Source, revision: str
+    ) -> None:
+        try:
+            landed = await self._bring(flight, holding, source, revision)
+        except RegistryError as error:
+            self._fail(key, error)
+            flight.crash(error)
+            if isinstance(error, IntegrityFailed):
+                await self._alarm(holding, error)
+        except asyncio.CancelledError:
+            flight.crash(Unavailable("The appliance is stopping; try again in a moment."))
+            raise
+        except Exception as error:
+            journal.exception(
+                "a fetch failed in an unexpected way", extra={"file": holding.artifact.filename}
+            )
+            flight.crash(
+                Unavailable(f"'{holding.artifact.filename}' could not be kept ({type(error).__name__}).")
+            )
+        else:
+            flight.land(landed)
+            await self._extract_quietly(holding, landed.path)
+        finally:
+            self._flights.pop(key, None)
+
+    async def _bring(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
+        artifact, pin = holding.artifact, holding.pin
+        if pin is None:
+            raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
+        blobs = self._blobs[holding.origin]
+        async with source.artifact(artifact) as chunks:
+            staging = await blobs.stage(artifact.size)
+            try:
+                async for chunk in chunks:
+                    await staging.write(chunk)
+                    flight.advance(staging.path, staging.size)
+                expected = {pin, *(d for d in artifact.digests if d.algorithm in STRONG)}
+                if holding.conflict is not None:
+                    expected = {pin}
+                sha256 = await staging.commit(sorted(expected), artifact.size)
+            finally:
+                await staging.discard()
+        size = staging.size
+        await self._catalogue.hold(
+            artifact.project,
+            artifact.filename,
+            sha256,
+            size,
+            self._ingested(holding, sha256, size, source, revision),
+        )
+        path = await blobs.find(sha256)
+        if path is None:
+            raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
+        return Landed(path, sha256, size)
+
+    async def _extract_quietly(self, holding: Holding, path: Path) -> None:
+        try:
+            await self._extract(holding, path)
+        except RegistryError as error:  # the file itself is kept and served; only its metadata isn't offered
+            journal.warning(
+                "metadata not kept", extra={"file": holding.artifact.filename, "error": str(error)}
+            )
+
+    async def _extract(self, holding: Holding, path: Path) -> None:
+        """Keep a wheel's core metadata, so that resolvers need not fetch the wheel for it (PEP 658)."""
+        metadata = await asyncio.to_thread(self._inspect, holding.artifact, path)
+        if metadata is None:
+            return
+        artifact = holding.artifact
+        blob = await self._blobs[holding.origin].put(metadata)
+        await self._catalogue.attach_metadata(artifact.project, artifact.filename, blob)
+        if self._learned is not None:
+            await self._learned(artifact.project)
+
+    def _ingested(self, holding: Holding, sha256: str, size: int, source: Source, revision: str) -> Event:
+        artifact = holding.artifact
+        return Event(
+            kind=Kind.INGEST,
+            at=self._clock.now(),
+            actor="gateway",
+            project=artifact.project,
+            version=artifact.version,
+            filename=artifact.filename,
+            sha256=sha256,
+            detail={
+                "source": source.name,
+                "url": artifact.url,
+                "announced": " ".join(str(d) for d in artifact.digests),
+                "pin": str(holding.pin),
+                "size": size,
+                "origin": holding.origin,
+                "policy": revision,
+            },
+        )
+
+    def _fail(self, key: tuple[Project, str], error: RegistryError) -> None:
+        if len(self._failures) > 10_000:
+            self._failures.clear()
+        self._failures[key] = (self._clock.monotonic(), error)
+
+    async def _alarm(self, holding: Holding, error: RegistryError) -> None:
+        artifact = holding.artifact
+        try:
+            await self._log.record(
+                Event(
+                    kind=Kind.ALARM,
+                    at=self._clock.now(),
+                    actor="gateway",
+                    project=artifact.project,
+                    version=artifact.version,
+                    filename=artifact.filename,
+                    detail={"alarm": "integrity", "message": str(error), "url": artifact.url},
+                )
+            )
+        except Unavailable:
+            journal.error("an integrity alarm could not be logged", extra={"file": artifact.filename})
