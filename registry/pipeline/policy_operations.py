@@ -1,0 +1,265 @@
+"""What an admin can do about policy: ask why, and allow, deny, claim or take that back.
+
+Roles are checked at the door. Every change is logged with who made it, what was before and after, and why,
+in the transaction of the change itself, and counts as soon as it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+import msgspec
+
+from registry.errors import Conflict, Malformed, NotFound
+from registry.model.accounts import PolicyEntry
+from registry.model.artifacts import Artifact
+from registry.model.decisions import Decision
+from registry.model.ecosystem import Ecosystem
+from registry.model.events import Client, Event, Kind
+from registry.model.names import Project
+from registry.model.ports import Catalogue, Clock, PolicyStore
+
+EntryKind = Literal["allow", "deny", "claim"]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What policy says about a name or a version, and what it knew."""
+
+    decision: Decision
+    """About a version: a yes when one of its files may pass, else all that is said against them."""
+    ours: bool
+    """Whether the name is private here and never asked upstream."""
+    origin: str | None
+    """`public` or `private` once something of it was seen here, else None."""
+    files: tuple[Decision, ...] = ()
+    """About each file of the version that is known here. Without any, the version was judged by what its
+    name and number say."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy in force."""
+
+    revision: str
+    modes: Mapping[str, str]
+    """Ecosystem → `allowlist`, `guarded` or `observe`."""
+    problems: Sequence[str]
+    """Why the policy file as it is now isn't in force; empty when it is."""
+    entries: int
+    """Rows that operators added by command, API or page."""
+
+
+class Consulted(Protocol):
+    """What an admin asks of a policy."""
+
+    @property
+    def revision(self) -> str:
+        """The revision that decisions carry."""
+
+    def mode(self, ecosystem: str) -> str:
+        """`allowlist`, `guarded` or `observe`."""
+
+    def ours(self, project: Project) -> bool:
+        """Whether the name is private here."""
+
+    def decide_project(self, project: Project, now: datetime) -> Decision:
+        """About a name."""
+
+    def decide_artifact(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
+        """About one file."""
+
+
+class PolicyInCharge(Protocol):
+    """The policy in force, and how to make a change count at once."""
+
+    @property
+    def current(self) -> Consulted:
+        """The policy itself."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """Why the policy file as it is now isn't in force; empty when it is."""
+
+    async def reload(self) -> None:
+        """Join file and rows again; a broken file leaves its last good content in force, joined with the
+        rows of now."""
+
+
+class PolicyOperations:
+    """Policy, for admins."""
+
+    def __init__(
+        self,
+        *,
+        ecosystems: Mapping[str, Ecosystem],
+        policy: PolicyInCharge,
+        store: PolicyStore,
+        catalogue: Catalogue,
+        clock: Clock,
+    ) -> None:
+        self._ecosystems = ecosystems
+        self._policy = policy
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def status(self) -> Standing:
+        """Modes, revision, and what is wrong with the file."""
+        policy = self._policy.current
+        return Standing(
+            revision=policy.revision,
+            modes={name: policy.mode(name) for name in self._ecosystems},
+            problems=tuple(self._policy.problems),
+            entries=len(await self._store.entries()),
+        )
+
+    async def explain(self, ecosystem: str, name: str, version: str | None = None) -> Explanation:
+        """Every objection against a name, or against a version and its files. Asks no upstream."""
+        project = find_ecosystem(self._ecosystems, ecosystem).parse_name(name)
+        policy, now = self._policy.current, self._clock.now()
+        decision = policy.decide_project(project, now)
+        files: tuple[Decision, ...] = ()
+        if version is not None:
+            holdings = await self._catalogue.holdings(project)
+            files = tuple(
+                policy.decide_artifact(holding.artifact, holding.first_seen, now)
+                for holding in holdings
+                if holding.artifact.version == version
+            )
+            unseen = Artifact(project=project, version=version, filename="")
+            decision = _of_version(files or (policy.decide_artifact(unseen, None, now),))
+        return Explanation(
+            decision=decision,
+            ours=policy.ours(project),
+            origin=await self._catalogue.origin(project),
+            files=files,
+        )
+
+    async def entries(self) -> tuple[PolicyEntry, ...]:
+        """What operators added, oldest first. (What the file says is in the file.)"""
+        return await self._store.entries()
+
+    async def add(
+        self,
+        kind: EntryKind,
+        ecosystem: str,
+        pattern: str,
+        *,
+        versions: str = "",
+        reason: str,
+        days: int | None = None,
+        by: Client,
+    ) -> PolicyEntry:
+        """Allow, deny or claim a name or glob from now on. Raises Malformed and Conflict (said already)."""
+        world, now = find_ecosystem(self._ecosystems, ecosystem), self._clock.now()
+        if versions:
+            world.parse_range(versions)
+            if kind == "claim":
+                raise Malformed("A claim is about a name with all its versions; leave the range out.")
+        entry = PolicyEntry(
+            ecosystem=ecosystem,
+            kind=kind,
+            pattern=world.parse_pattern(pattern),
+            versions=versions,
+            reason=_reason(reason),
+            author=by.actor,
+            created=now,
+            until=None if days is None else now + timedelta(days=_days(days)),
+        )
+        alike = [e for e in await self._store.entries() if _same_subject(e, entry) and _counts(e, now)]
+        said = next((e for e in alike if e.kind == kind and e.versions == versions), None)
+        if said is not None:
+            raise Conflict(
+                f"Entry {said.id} says so already; `registry policy remove {said.id}` takes it back."
+            )
+        event = self._change(
+            f"policy.{kind}", entry, by, before="; ".join(map(_line, alike)), after=_line(entry)
+        )
+        stored = await self._store.add(entry, event)
+        await self._policy.reload()
+        return stored
+
+    async def remove(self, entry_id: int, *, reason: str, by: Client) -> PolicyEntry:
+        """Take an entry out of force. Raises NotFound."""
+        entry = next((e for e in await self._store.entries() if e.id == entry_id), None)
+        if entry is None:
+            raise NotFound(f"There is no policy entry {entry_id}; `registry policy list` shows all.")
+        event = self._change(
+            "policy.remove", entry, by, before=_line(entry), after="", reason=_reason(reason)
+        )
+        removed = await self._store.remove(entry_id, event)
+        await self._policy.reload()
+        return removed
+
+    def _change(
+        self,
+        action: str,
+        entry: PolicyEntry,
+        by: Client,
+        *,
+        before: str,
+        after: str,
+        reason: str | None = None,
+    ) -> Event:
+        return Event(
+            kind=Kind.ADMIN,
+            at=self._clock.now(),
+            actor=by.actor,
+            address=by.address,
+            agent=by.agent,
+            detail={
+                "action": action,
+                "subject": f"{entry.ecosystem}:{entry.pattern}",
+                "before": before,
+                "after": after,
+                "reason": entry.reason if reason is None else reason,
+                "revision": self._policy.current.revision,
+            },
+        )
+
+
+def find_ecosystem(ecosystems: Mapping[str, Ecosystem], name: str) -> Ecosystem:
+    """The ecosystem of that name. Raises Malformed."""
+    if name not in ecosystems:
+        raise Malformed(f"There is no ecosystem `{name}`; there are {', '.join(ecosystems)}.")
+    return ecosystems[name]
+
+
+def _of_version(files: Sequence[Decision]) -> Decision:
+    """Decisions about the files of a version as one about the version."""
+    telling = [decision for decision in files if decision.allowed][:1] or files
+    objections = dict.fromkeys(objection for decision in telling for objection in decision.objections)
+    subject = msgspec.structs.replace(files[0].subject, filename=None)
+    return msgspec.structs.replace(files[0], subject=subject, objections=tuple(objections))
+
+
+def _same_subject(one: PolicyEntry, other: PolicyEntry) -> bool:
+    return (one.ecosystem, one.pattern) == (other.ecosystem, other.pattern)
+
+
+def _counts(entry: PolicyEntry, now: datetime) -> bool:
+    return entry.until is None or now < entry.until
+
+
+def _line(entry: PolicyEntry) -> str:
+    """An entry as the log names it: `deny left-pad <1.3 until 2026-12-01: reason`."""
+    parts = [
+        entry.kind,
+        entry.pattern,
+        entry.versions,
+        f"until {entry.until:%Y-%m-%d}" if entry.until else "",
+    ]
+    return f"{' '.join(filter(None, parts))}: {entry.reason}"
+
+
+def _reason(text: str) -> str:
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise Malformed("Every change of policy has a reason of 1 to 200 printable characters; say why.")
+    return text.strip()
+
+
+def _days(days: int) -> int:
+    if not 1 <= days <= 3_650:
+        raise Malformed("An entry counts for 1 to 3650 days, or for ever when no days are given.")
+    return days
