@@ -1,0 +1,288 @@
+"""One source's requests: the only place that speaks HTTP to the outside.
+
+Headers are built here and by the sources, never taken from a client; credentials go to the source's own
+origin only; nothing is redirected, decoded, remembered (cookies) or retried by the library itself. What goes
+wrong comes out as one of `registry.errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from registry.errors import NotFound, SourceFailed, SourceTimedOut, Unavailable
+from registry.model.ports import Clock
+from registry.sources.bodies import CHUNK, chunks, read_document
+from registry.sources.breaker import Breaker
+from registry.sources.egress import (
+    EgressBlocked,
+    Home,
+    Origin,
+    is_literal,
+    objection,
+    public_socket,
+    read_url,
+)
+from registry.sources.failures import Outage, in_our_words, seconds_of_rest, unexpected
+from registry.sources.hosts import Alarm, Permit, Rule, note_alarm
+from registry.sources.limits import Limits
+from registry.sources.proxies import Proxies
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_AGAIN = frozenset({500, 502, 503})
+_OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Those that the library would add by itself."""
+
+SLOWEST_UPLOAD = 1024 * 1024
+"""Bytes a second that a back end takes at least."""
+UPLOAD_PATIENCE = 60.0
+"""Seconds more that a change may take than a question."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    url: URL
+    """After redirects."""
+    headers: Mapping[str, str]
+    """By lower-case name; the last of each."""
+    body: bytes
+
+
+class Client:
+    """Everything one source is asked."""
+
+    def __init__(
+        self,
+        name: str,
+        home: Home,
+        *,
+        tls: ssl.SSLContext,
+        proxies: Proxies,
+        clock: Clock,
+        limits: Limits,
+        agent: str,
+        alarm: Alarm = note_alarm,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self.name = name
+        self.home = home
+        self.limits = limits
+        self._tls = tls
+        self._proxies = proxies
+        self._clock = clock
+        self._agent = agent
+        self._alarm = alarm
+        self._resolver = resolver
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._breakers: dict[Origin, Breaker] = {}
+
+    async def close(self) -> None:
+        """End all connections; the client can be used again."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    async def fetch(self, url: URL, headers: Mapping[str, str], rule: Rule) -> Reply:
+        """GET a document, decoded and whole; tried twice where the first failure was a passing one.
+
+        Any status below 500 but 429 is an answer. Raises SourceFailed, SourceTimedOut, Unavailable.
+        """
+        asked = {**headers, "Accept-Encoding": "gzip"}
+        for last in (False, True):
+            try:
+                async with self._exchange("GET", url, asked, rule) as response:
+                    wanted = response.status == 200
+                    body = await read_document(response, self.limits, self.name) if wanted else b""
+                    return _reply(response, body)
+            except Outage as outage:
+                if last or not outage.again:
+                    raise
+            await asyncio.sleep(self.limits.retry_pause)
+        raise AssertionError
+
+    @asynccontextmanager
+    async def stream(self, url: URL, rule: Rule) -> AsyncGenerator[tuple[int | None, AsyncIterator[bytes]]]:
+        """GET a file: its announced length and its bytes as they arrive, never decoded.
+
+        Entering is tried twice like `fetch`. Raises NotFound, SourceFailed (also for a coded body),
+        SourceTimedOut, Unavailable; iterating raises SourceFailed.
+        """
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        async with AsyncExitStack() as stack:
+            try:
+                response = await stack.enter_async_context(self._exchange("GET", url, headers, rule))
+            except Outage as outage:
+                if not outage.again:
+                    raise
+                await asyncio.sleep(self.limits.retry_pause)
+                response = await stack.enter_async_context(self._exchange("GET", url, headers, rule))
+            self._check_file(response)
+            body = await stack.enter_async_context(aclosing(chunks(response, self.limits, self.name)))
+            yield response.content_length, body
+
+    async def send(
+        self, method: str, url: URL, *, headers: Mapping[str, str], data: object = None, size: int = 0
+    ) -> Reply:
+        """Another request to the source's own origin, once, not redirected; `size` bytes are sent with it.
+
+        Any status below 500 but 429 is an answer. Raises like `fetch`.
+        """
+        permit = Permit(url, self.home.named)
+        breaker = self._breaker(Origin.of(url))
+        patience = size / SLOWEST_UPLOAD + UPLOAD_PATIENCE
+        with breaker.attempt():
+            complete = {**headers, "Accept-Encoding": "identity"}
+            async with await self._ask(method, permit, complete, data, patience) as response:
+                self._check_status(response, breaker)
+                return _reply(response, await read_document(response, self.limits, self.name))
+
+    async def probe(self, method: str, path: str) -> str | None:
+        """Ask for a path and read nothing: None when the source answers, else a sentence on what fails."""
+        permit = Permit(self.home.join(path), self.home.named)
+        try:
+            async with await self._ask(
+                method, permit, {"Accept": "*/*", "Accept-Encoding": "identity"}
+            ) as response:
+                status = response.status
+        except (SourceFailed, SourceTimedOut) as exc:
+            return str(exc)
+        return str(unexpected(self.name, status)) if status in {401, 403, 407} or status >= 500 else None
+
+    @asynccontextmanager
+    async def _exchange(
+        self, method: str, url: URL, headers: Mapping[str, str], rule: Rule
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """One attempt with all its redirects; the body is read inside, so that it counts for the breaker."""
+        permit = await rule.admit(url)
+        for _ in range(self.limits.redirects + 1):
+            breaker = self._breaker(Origin.of(permit.url))
+            with breaker.attempt():
+                async with await self._ask(method, permit, headers) as response:
+                    self._check_status(response, breaker)
+                    if response.status not in _REDIRECTS:
+                        yield response
+                        return
+            hop = await rule.admit(self._next_hop(permit.url, response))
+            if permit.url.scheme == "https" and hop.url.scheme != "https":
+                raise SourceFailed(
+                    f"{self.name} redirected from https to plain http, which was not followed."
+                )
+            permit = hop
+        raise SourceFailed(
+            f"{self.name} redirected more than {self.limits.redirects} times and was given up."
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        permit: Permit,
+        headers: Mapping[str, str],
+        data: object = None,
+        patience: float = 0.0,
+    ) -> aiohttp.ClientResponse:
+        """One request on the wire, up to the answer's headers."""
+        url, origin = permit.url, Origin.of(permit.url)
+        proxy = self._proxies.of(url)
+        if not permit.named and (why := is_literal(origin.host) and objection(origin.host)):
+            raise await self._blocked(origin, f"{origin.host} is {why}")
+        complete = {**headers, "User-Agent": self._agent}
+        if self.home.authorization and origin == self.home.origin:
+            complete["Authorization"] = self.home.authorization
+        try:
+            async with asyncio.timeout(self.limits.connect + self.limits.first_byte + patience):
+                response = await self._session(anywhere=permit.named or proxy is not None).request(
+                    method,
+                    url,
+                    headers=complete,
+                    data=data,
+                    allow_redirects=False,
+                    proxy=proxy.with_user(None) if proxy else None,
+                    proxy_auth=_proxy_auth(proxy),
+                )
+        except TimeoutError as exc:
+            raise SourceTimedOut(f"{self.name} took too long to answer ({origin}).") from exc
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            if EgressBlocked.MARK in str(exc):
+                raise await self._blocked(origin, "its name leads to an address that isn't public") from exc
+            raise in_our_words(self.name, origin, exc) from exc
+        if len(response.headers.getall("Content-Length", ())) + ("Transfer-Encoding" in response.headers) > 1:
+            response.close()
+            raise SourceFailed(f"{self.name} announced two lengths for one answer, which was not read.")
+        return response
+
+    def _session(self, *, anywhere: bool) -> aiohttp.ClientSession:
+        """The connections to origins that an operator named (and proxies), or those to public addresses."""
+        session = self._sessions.get(anywhere)
+        if session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls,
+                limit=self.limits.connections,
+                resolver=self._resolver,
+                socket_factory=None if anywhere else public_socket,
+            )
+            session = self._sessions[anywhere] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                skip_auto_headers=_OWN_HEADERS,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect),
+                read_bufsize=CHUNK,
+            )
+        return session
+
+    def _breaker(self, origin: Origin) -> Breaker:
+        return self._breakers.setdefault(origin, Breaker(self.name, self._clock, self.limits))
+
+    async def _blocked(self, origin: Origin, why: str) -> SourceFailed:
+        await self._alarm("egress_blocked", {"source": self.name, "origin": str(origin), "why": why})
+        return SourceFailed(
+            f"{self.name} is not asked at {origin}: {why}; if it is right, name that URL in the settings."
+        )
+
+    def _check_status(self, response: aiohttp.ClientResponse, breaker: Breaker) -> None:
+        status = response.status
+        asked_to_wait = response.headers.get("Retry-After")
+        if status == 429 or (status == 503 and asked_to_wait):
+            seconds = seconds_of_rest(asked_to_wait, self._clock.now())
+            breaker.rest(seconds)
+            raise Unavailable(f"{self.name} asks not to be asked for {seconds} s ({status}).", seconds)
+        if status >= 500:
+            raise Outage(f"{self.name} answered {status}; try again later.", again=status in _AGAIN)
+
+    def _check_file(self, response: aiohttp.ClientResponse) -> None:
+        if response.status in {404, 410}:
+            raise NotFound(f"{self.name} has no such file any more ({response.status}).")
+        if response.status != 200:
+            raise unexpected(self.name, response.status)
+        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise SourceFailed(
+                f"{self.name} sent the file coded ({coding[:20]!r}), although asked for plain bytes."
+            )
+
+    def _next_hop(self, url: URL, response: aiohttp.ClientResponse) -> URL:
+        try:
+            return url.join(read_url(response.headers["Location"]))
+        except (KeyError, ValueError):
+            raise SourceFailed(f"{self.name} redirected to something that isn't a URL.") from None
+
+
+def _reply(response: aiohttp.ClientResponse, body: bytes) -> Reply:
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    return Reply(response.status, response.url, headers, body)
+
+
+def _proxy_auth(proxy: URL | None) -> aiohttp.BasicAuth | None:
+    if proxy is None or proxy.user is None:
+        return None
+    return aiohttp.BasicAuth(proxy.user, proxy.password or "")
