@@ -1,0 +1,50 @@
+"""The Python world: names, paths, index, publication and refusal as pip, uv and twine speak of them.
+
+PYPI is the record; `registry/model/ecosystem.py` says what each of its functions owes.
+"""
+
+from __future__ import annotations
+
+from registry.ecosystems.pypi.contents import inspect
+from registry.ecosystems.pypi.index import SOURCE_ACCEPT, read_index
+from registry.ecosystems.pypi.names import ECOSYSTEM, parse_name, parse_pattern, parse_range
+from registry.ecosystems.pypi.paths import artifact_path, index_path, parse_ask, source_path
+from registry.ecosystems.pypi.publication import parse_upload
+from registry.ecosystems.pypi.refusal import is_tombstone, render_error, render_refusal, tombstone_filename
+from registry.ecosystems.pypi.render import (
+    REPRESENTATIONS,
+    negotiate,
+    render_index,
+    render_manifest,
+    render_projects,
+    render_tombstone,
+)
+from registry.model.ecosystem import Ecosystem
+
+PYPI = Ecosystem(
+    name=ECOSYSTEM,
+    title="PyPI",
+    parse_name=parse_name,
+    parse_pattern=parse_pattern,
+    parse_range=parse_range,
+    parse_ask=parse_ask,
+    index_path=index_path,
+    artifact_path=artifact_path,
+    source_path=source_path,
+    source_accept=SOURCE_ACCEPT,
+    negotiate=negotiate,
+    representations=REPRESENTATIONS,
+    read_index=read_index,
+    render_index=render_index,
+    render_manifest=render_manifest,
+    render_tombstone=render_tombstone,
+    tombstone_filename=tombstone_filename,
+    is_tombstone=is_tombstone,
+    render_projects=render_projects,
+    parse_upload=parse_upload,
+    inspect=inspect,
+    render_refusal=render_refusal,
+    render_error=render_error,
+)
+
+__all__ = ["PYPI"]

@@ -1,0 +1,183 @@
+"""Names, name patterns, version ranges and file names of the Python world, as `packaging` reads them.
+
+The only module that makes a PyPI `Project`. What a file is called says which project, version and kind it
+is; nothing else here looks at files.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+import unicodedata
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from registry.errors import Malformed
+from registry.model.names import Project
+
+ECOSYSTEM = "pypi"
+
+MAX_NAME = 200
+"""Characters of a project name; the longest public one has 188."""
+
+MAX_FILENAME = 255
+"""Characters of a file name: what common file systems hold."""
+
+MAX_RANGE = 1_000
+"""Characters of a version range in a policy."""
+
+MAX_TAGS = 1_000
+"""Tag combinations that a wheel's name may stand for; real ones stay below a hundred."""
+
+SDIST_SUFFIXES = (".tar.gz", ".zip")
+ARTIFACT_SUFFIXES = (".whl", *SDIST_SUFFIXES)
+"""What installers still take. Eggs, installers for Windows and the like are no artifacts here."""
+
+_FILENAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._+!-")
+_PATTERN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-*?")
+
+
+class FileName(msgspec.Struct, frozen=True):
+    """What the name of a file says about it."""
+
+    version: str
+    """Canonical, with its zeros: `1.0`, `2!1.0rc1`, `1.0+cu118`."""
+    kind: Literal["wheel", "sdist"]
+
+
+def parse_name(text: str) -> Project:
+    """Any spelling of a project's name → the project (PEP 503). Raises Malformed."""
+    if len(text) > MAX_NAME:
+        raise Malformed(f"A project name has at most {MAX_NAME} characters; this one has {len(text)}.")
+    _refuse_foreign_letters(text)
+    try:
+        return Project(ECOSYSTEM, canonicalize_name(text, validate=True))
+    except InvalidName:
+        raise Malformed(
+            f"{shown(text)} isn't a project name: letters, digits and . _ - between them are allowed."
+        ) from None
+
+
+def parse_pattern(text: str) -> str:
+    """A name or glob of a policy (`Acme_*`, `*-internal`) → its canonical spelling. Raises Malformed.
+
+    `*` stands for any characters, `?` for one; nothing else is special.
+    """
+    if not {"*", "?"} & set(text):
+        return parse_name(text).name
+    if len(text) > MAX_NAME:
+        raise Malformed(f"A name pattern has at most {MAX_NAME} characters; this one has {len(text)}.")
+    _refuse_foreign_letters(text)
+    if not set(text) <= _PATTERN_CHARACTERS:
+        raise Malformed(
+            f"{shown(text)} isn't a name pattern: letters, digits, . _ - and the wildcards * ? are allowed."
+        )
+    pattern = canonicalize_name(text)
+    if pattern.startswith("-") or pattern.endswith("-"):
+        raise Malformed(f"{shown(text)} can't match any project: no name begins or ends with . _ or -.")
+    return pattern
+
+
+def parse_range(text: str) -> Callable[[str], bool]:
+    """A version specifier (PEP 440, `>=1.0,<2`) → does this version lie in it? Raises Malformed.
+
+    Prereleases match like any other version: a policy about `<2` means them too. The empty range holds all.
+    """
+    if len(text) > MAX_RANGE:
+        raise Malformed(f"A version range has at most {MAX_RANGE} characters; this one has {len(text)}.")
+    try:
+        specifier = SpecifierSet(text)
+    except InvalidSpecifier:
+        hint = f"; write '=={text.strip()}' for that one version" if _is_version(text) else ""
+        raise Malformed(f"{shown(text)} isn't a version range such as '>=1.0,<2'{hint}.") from None
+
+    def lies_in_range(version: str) -> bool:
+        return _is_version(version) and specifier.contains(version, prereleases=True)
+
+    return lies_in_range
+
+
+def parse_version(text: str) -> str:
+    """Any spelling of a version → its canonical one (PEP 440). Raises Malformed."""
+    if len(text) > MAX_FILENAME or not text.isascii():
+        raise Malformed(f"{shown(text)} isn't a version.")
+    try:
+        return str(Version(text))
+    except InvalidVersion:
+        raise Malformed(f"{shown(text)} isn't a version (PEP 440).") from None
+
+
+def parse_filename(project: Project, filename: str) -> FileName:
+    """What the name of a file says, which must be a wheel or an sdist of `project`. Raises Malformed."""
+    if len(filename) > MAX_FILENAME:
+        raise Malformed(f"A file name has at most {MAX_FILENAME} characters; this one has {len(filename)}.")
+    if not set(filename) <= _FILENAME_CHARACTERS:
+        raise Malformed(f"{shown(filename)} has characters that no wheel or sdist has in its name.")
+    if filename.endswith(".whl"):
+        return FileName(_wheel_version(project, filename), "wheel")
+    for suffix in SDIST_SUFFIXES:
+        if filename.endswith(suffix):
+            return FileName(_sdist_version(project, filename, filename.removesuffix(suffix)), "sdist")
+    raise Malformed(f"{shown(filename)} is neither a wheel (.whl) nor an sdist (.tar.gz, .zip).")
+
+
+def shown(text: str) -> str:
+    """Foreign text as a message may quote it: printable ASCII, one line, not too long."""
+    return ascii(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _wheel_version(project: Project, filename: str) -> str:
+    # Compressed tags are multiplied out when parsed; a hostile name would stand for very many.
+    tags = filename.removesuffix(".whl").split("-")[-3:]
+    if math.prod(tag.count(".") + 1 for tag in tags) > MAX_TAGS:
+        raise Malformed(f"{shown(filename)} stands for more than {MAX_TAGS} combinations of tags.")
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        raise Malformed(f"{shown(filename)} isn't the name of a wheel.") from None
+    if name != project.name:
+        raise Malformed(f"{shown(filename)} is a file of {shown(name)}, not of {shown(project.name)}.")
+    return str(version)
+
+
+def _sdist_version(project: Project, filename: str, stem: str) -> str:
+    # Names and versions of old sdists may both hold dashes (`zope-a-1.0-1`), so we cut where what stands
+    # before is the project's name, as pip does.
+    cuts = (i for i, letter in enumerate(stem) if letter == "-")
+    cut = next((i for i in cuts if canonicalize_name(stem[:i]) == project.name), None)
+    if cut is None:
+        raise Malformed(f"{shown(filename)} isn't an sdist of {shown(project.name)}.")
+    try:
+        return str(Version(stem[cut + 1 :]))
+    except InvalidVersion:
+        raise Malformed(f"{shown(filename)} has no version that PEP 440 knows.") from None
+
+
+def _refuse_foreign_letters(text: str) -> None:
+    if text.isascii():
+        return
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    hint = f"; did you mean '{plain}'?" if _is_name(plain) else "."
+    raise Malformed(f"{shown(text)} has letters outside ASCII, which no project name has{hint}")
+
+
+def _is_name(text: str) -> bool:
+    try:
+        canonicalize_name(text, validate=True)
+    except InvalidName:
+        return False
+    return True
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True

@@ -1,0 +1,298 @@
+"""The canonical index → what clients are sent: simple API in JSON and HTML, legacy JSON, the project list.
+
+All is written anew from checked values, with our own addresses, which are relative wherever the form allows
+it. No URL of a source is read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from html import escape
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from packaging.version import Version
+
+from registry.ecosystems.pypi.names import parse_filename, parse_version
+from registry.ecosystems.pypi.paths import artifact_path
+from registry.ecosystems.pypi.refusal import tombstone_filename
+from registry.errors import Malformed, NotAcceptable
+from registry.model.artifacts import Artifact
+from registry.model.decisions import Decision, Refusal
+from registry.model.indexes import Index, Representation, Status
+from registry.model.names import Project
+
+API_VERSION = "1.4"
+"""What we speak where every file's size is known; PEP 700 demands it from 1.1 on."""
+
+JSON = Representation("json", "application/vnd.pypi.simple.v1+json")
+HTML = Representation("html", "text/html; charset=utf-8")
+VERSIONED_HTML = Representation("html-v1", "application/vnd.pypi.simple.v1+html; charset=utf-8")
+REPRESENTATIONS = (JSON, HTML, VERSIONED_HTML)
+
+_OFFERS = (
+    ("application/vnd.pypi.simple.v1+json", JSON),
+    ("application/vnd.pypi.simple.latest+json", JSON),
+    ("application/vnd.pypi.simple.v1+html", VERSIONED_HTML),
+    ("application/vnd.pypi.simple.latest+html", VERSIONED_HTML),
+    ("text/html", HTML),
+)
+"""Media types and their representations, the one we like to send most first."""
+
+_QVALUE = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
+
+_ROOT = "../../"
+"""From an index, `simple/{project}/`, to the prefix."""
+
+
+class _File(msgspec.Struct, rename="kebab", omit_defaults=True):
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    requires_python: str | UnsetType = UNSET
+    size: int | UnsetType = UNSET
+    upload_time: str | UnsetType = UNSET
+    yanked: bool | str = False
+    core_metadata: dict[str, str] | UnsetType = UNSET
+    dist_info_metadata: dict[str, str] | UnsetType = UNSET
+    """The first name of `core-metadata` (PEP 714), for clients that know only that."""
+
+
+def negotiate(accept: str | None) -> Representation:
+    """An Accept header → the representation (PEP 691, RFC 9110). Raises NotAcceptable.
+
+    HTML where the client doesn't care. Between equals the type that it spelled out wins, then JSON.
+    """
+    if accept is None or not accept.strip():
+        return HTML
+    ranges = dict(_media_ranges(accept))
+
+    def liking(offer: tuple[str, Representation]) -> tuple[float, int, bool]:
+        quality, precision = _preference(ranges, offer[0])
+        return quality, precision, precision == 0 and offer[1] is HTML
+
+    chosen = max(_OFFERS, key=liking)
+    if liking(chosen)[0] == 0:
+        raise NotAcceptable(f"The index comes as {', '.join(offer[0] for offer in _OFFERS[::2])} only.")
+    return chosen[1]
+
+
+def render_index(
+    index: Index,
+    withheld: Mapping[str, Refusal],
+    base: str,  # noqa: ARG001 - all addresses are relative
+    representation: Representation,
+) -> bytes:
+    """An index as JSON or HTML. Withheld files are yanked with the reason, so that resolvers fall back.
+
+    Where nothing is left to fall back to, they are shown unmarked: pip then asks for one and prints why it
+    is refused, instead of "from versions: none". A quarantined project lists no files (PEP 792).
+    """
+    artifacts = () if _is_quarantined(index) else index.artifacts
+    files = _files(artifacts, _marked(artifacts, withheld))
+    if representation.name == JSON.name:
+        return _json(index.project, files, _versions(index), index.status)
+    return _html(index.project, files, index.status)
+
+
+def render_tombstone(
+    project: Project, decision: Decision, representation: Representation, base: str
+) -> bytes:
+    """An index whose one file tells by its name why the project is refused."""
+    filename = tombstone_filename(project, decision)
+    version = parse_filename(project, filename).version
+    stone = Artifact(project=project, filename=filename, version=version, published=_TOMBSTONE_TIME)
+    return render_index(Index(project=project, artifacts=(stone,)), {}, base, representation)
+
+
+_TOMBSTONE_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Old, so that clients which leave out what is new (`--exclude-newer`) see the tombstone too."""
+
+
+def render_projects(names: tuple[str, ...], representation: Representation) -> bytes:
+    """The project list, `simple/`."""
+    if representation.name == JSON.name:
+        projects = [{"name": name} for name in names]
+        return msgspec.json.encode({"meta": {"api-version": API_VERSION}, "projects": projects})
+    anchors = (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in names)
+    return _page("Projects", [], anchors)
+
+
+def render_manifest(
+    index: Index, withheld: Mapping[str, Refusal], base: str, selector: str | None
+) -> bytes | None:
+    """The legacy JSON of a project, or of one version: what an index knows, no descriptions.
+
+    Without a selector it is about the newest final version that isn't yanked, and lists all.
+    """
+    artifacts = () if _is_quarantined(index) else index.artifacts
+    releases: dict[Version, list[dict[str, object]]] = {}
+    for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld)), strict=True):
+        releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file, base))
+    version = _newest(artifacts, withheld) if selector is None else _canonical(selector)
+    if version is None or version not in releases:
+        return None
+    urls = releases[version]
+    yanked = all(url["yanked"] for url in urls)
+    document: dict[str, object] = {
+        "info": {
+            "name": index.project.name,
+            "version": str(version),
+            "requires_python": next((url["requires_python"] for url in urls if url["requires_python"]), None),
+            "yanked": yanked,
+            "yanked_reason": urls[0]["yanked_reason"] if yanked else None,
+        },
+        "urls": urls,
+    }
+    if selector is None:
+        document["releases"] = {str(version): files for version, files in releases.items()}
+    return msgspec.json.encode(document)
+
+
+def _media_ranges(accept: str) -> Iterable[tuple[str, float]]:
+    for part in accept.lower().split(","):
+        media_range, *parameters = (piece.strip() for piece in part.split(";"))
+        named = dict(parameter.partition("=")[::2] for parameter in parameters)
+        quality = named.get("q", "1").strip()
+        if _QVALUE.fullmatch(quality):
+            yield media_range, float(quality)
+
+
+def _preference(ranges: Mapping[str, float], media_type: str) -> tuple[float, int]:
+    """How much a client likes a media type, and how precisely it said so: 2 by name, 1 `text/*`, 0 `*/*`."""
+    for precision, name in ((2, media_type), (1, f"{media_type.partition('/')[0]}/*"), (0, "*/*")):
+        if name in ranges:
+            return ranges[name], precision
+    return 0.0, 0
+
+
+def _is_quarantined(index: Index) -> bool:
+    return index.status is not None and index.status.status == "quarantined"
+
+
+def _marked(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> Mapping[str, Refusal]:
+    free = any(a.yanked is None and a.filename not in withheld for a in artifacts)
+    return withheld if free else {}
+
+
+def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> list[_File]:
+    files = []
+    for artifact in artifacts:
+        metadata = {artifact.metadata.algorithm: artifact.metadata.hex} if artifact.metadata else UNSET
+        refusal = withheld.get(artifact.filename)
+        reason = refusal.message if refusal else artifact.yanked
+        files.append(
+            _File(
+                filename=artifact.filename,
+                url=artifact_path(artifact),
+                hashes={digest.algorithm: digest.hex for digest in artifact.digests},
+                requires_python=artifact.requires_python or UNSET,
+                size=UNSET if artifact.size is None else artifact.size,
+                upload_time=_stamp(artifact.published) if artifact.published else UNSET,
+                yanked=(reason or True) if reason is not None else False,
+                core_metadata=metadata,
+                dist_info_metadata=metadata,
+            )
+        )
+    return files
+
+
+def _json(project: Project, files: list[_File], versions: Iterable[str], status: Status | None) -> bytes:
+    sized = all(file.size is not UNSET for file in files)
+    document: dict[str, object] = {
+        "meta": {"api-version": API_VERSION if sized else "1.0"},
+        "name": project.name,
+        "versions": list(versions),
+        "files": [msgspec.structs.replace(file, url=_ROOT + file.url) for file in files],
+    }
+    if status is not None:
+        document["project-status"] = {"status": status.status} | (
+            {"reason": status.reason} if status.reason else {}
+        )
+    return msgspec.json.encode(document)
+
+
+def _html(project: Project, files: list[_File], status: Status | None) -> bytes:
+    metas = []
+    if status is not None:
+        metas.append(("pypi:project-status", status.status))
+        if status.reason:
+            metas.append(("pypi:project-status-reason", status.reason))
+    return _page(f"Links for {project.name}", metas, map(_anchor, files))
+
+
+def _anchor(file: _File) -> str:
+    attributes = {"href": _ROOT + file.url + _fragment(file.hashes)}
+    if file.requires_python is not UNSET:
+        attributes["data-requires-python"] = file.requires_python
+    if file.yanked is not False:
+        attributes["data-yanked"] = "" if file.yanked is True else file.yanked
+    if file.core_metadata is not UNSET:
+        metadata = next(f"{algorithm}={value}" for algorithm, value in file.core_metadata.items())
+        attributes |= {"data-core-metadata": metadata, "data-dist-info-metadata": metadata}
+    if file.upload_time is not UNSET:
+        attributes["data-upload-time"] = file.upload_time
+    written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
+    return f"<a {written}>{escape(file.filename)}</a><br>"
+
+
+def _fragment(hashes: Mapping[str, str]) -> str:
+    """The one hash that an anchor has room for: sha256, which all clients know, where there is one."""
+    algorithm = "sha256" if "sha256" in hashes else next(iter(hashes), None)
+    return f"#{algorithm}={hashes[algorithm]}" if algorithm else ""
+
+
+def _page(title: str, metas: Iterable[tuple[str, str]], lines: Iterable[str]) -> bytes:
+    named = [("pypi:repository-version", API_VERSION), *metas]
+    head = "\n".join(f'<meta name="{name}" content="{escape(content)}">' for name, content in named)
+    body = "\n".join(lines)
+    return (
+        f"<!DOCTYPE html>\n<html>\n<head>\n{head}\n<title>{escape(title)}</title>\n</head>\n"
+        f"<body>\n<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+    ).encode()
+
+
+def _versions(index: Index) -> list[str]:
+    return sorted({artifact.version for artifact in index.artifacts}.union(index.versions), key=Version)
+
+
+def _stamp(moment: datetime) -> str:
+    """PEP 700: UTC with a Z, microseconds where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _newest(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> Version | None:
+    """The newest version: final and free before prerelease before yanked or withheld."""
+
+    def rank(artifact: Artifact) -> tuple[bool, bool, Version]:
+        version = Version(artifact.version)
+        free = artifact.yanked is None and artifact.filename not in withheld
+        return free, not version.is_prerelease, version
+
+    newest = max(artifacts, key=rank, default=None)
+    return Version(newest.version) if newest else None
+
+
+def _canonical(selector: str) -> Version | None:
+    try:
+        return Version(parse_version(selector))
+    except Malformed:
+        return None
+
+
+def _legacy_file(artifact: Artifact, file: _File, base: str) -> dict[str, object]:
+    moment = artifact.published
+    return {
+        "filename": artifact.filename,
+        "packagetype": "bdist_wheel" if artifact.filename.endswith(".whl") else "sdist",
+        "url": f"{base}/{file.url}",
+        "digests": file.hashes,
+        "requires_python": artifact.requires_python,
+        "size": artifact.size,
+        "upload_time": _stamp(moment)[:19] if moment else None,
+        "upload_time_iso_8601": _stamp(moment) if moment else None,
+        "yanked": file.yanked is not False,
+        "yanked_reason": file.yanked if isinstance(file.yanked, str) else None,
+    }
