@@ -93,6 +93,9 @@ class Ecosystem:
     # publication
     parse_upload: Callable[[Upload, IO[bytes]], Publication]
     """A form upload and its spooled file → a publication. Raises Malformed (digests, names, structure)."""
+    parse_document: Callable[[Project, bytes], Publication | None] | None = None
+    """A publish document with the file inside it (npm's PUT) → a publication, or None when it only changes
+    what is published (deprecation, owners). Raises Malformed. None where there are only forms."""
     inspect: Callable[[Artifact, IO[bytes]], Contents | None]
     """Name, version and metadata inside a verified file, read without unpacking to disk; None where the kind
     of file says nothing. Raises Malformed for a file that lies or tries a trick."""

@@ -61,7 +61,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     agent: str = ""
     detail: Mapping[str, str | int | float | bool | None] = {}
-    """What is particular to the kind: source URL, sizes, digests, policy revision, reason, before and after."""
+    """What is particular to the kind: source URL, sizes, digests, policy revision, before, after."""
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):

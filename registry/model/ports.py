@@ -128,7 +128,9 @@ class Catalogue(Protocol):
     async def pins(self, project: Project) -> Mapping[str, Digest]:
         """File name → the digest of first sight."""
 
-    async def remember(self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime) -> None:
+    async def remember(
+        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+    ) -> None:
         """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
         ones (never the pin; a different digest is kept in `conflict`), mark vanished ones `gone`. One
         transaction, cheap when nothing changed."""

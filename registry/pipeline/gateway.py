@@ -120,12 +120,12 @@ class Gateway:
         return await self._renderer.rendered(ask.project, Wanted(form="tags"), root)
 
     async def artifact(
-        self, ask: ArtifactAsk, root: str, client: Client, *, deliver: bool = True
+        self, ask: ArtifactAsk, root: str, client: Client, delivers: Callable[[str], bool]
     ) -> FileAnswer | FlightAnswer | BytesAnswer:
         """A file, or its core metadata; decided on every request, also for bytes that are here.
 
-        `deliver=False` (HEAD, a conditional hit) makes no row in the log. Raises Refused, NotFound,
-        Unavailable, and what sources raise.
+        `delivers(sha256)` says whether the client will get bytes of a file that is here: a HEAD or a
+        conditional hit makes no row in the log. Raises Refused, NotFound, Unavailable, what sources raise.
         """
         await self._admit(ask.project, root, client)
         holding = await self._holding(ask)
@@ -139,7 +139,7 @@ class Gateway:
         path = await self._verifier.find(holding)
         if path is None or holding.blob is None:
             return await self._fetch(holding, client, policy.revision)
-        if deliver:
+        if delivers(holding.blob):
             await self._deliver(holding, client, policy.revision, holding.blob)
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
 

@@ -89,7 +89,7 @@ class JoinedPolicy:
     @property
     def current(self) -> engine.Policy:
         """The policy in force."""
-        assert self._current is not None  # noqa: S101  the appliance starts by loading it
+        assert self._current is not None
         return self._current
 
     async def load(self) -> None:

@@ -147,7 +147,7 @@ def _render(
 ) -> tuple[Rendition | None, Refusal | None]:
     ecosystem = ECOSYSTEMS[job.project.ecosystem]
     wanted = job.wanted
-    assert wanted is not None  # noqa: S101  the caller asked for something
+    assert wanted is not None
     base = f"{job.root}/{ecosystem.name}"
     if wanted.form == "tags":
         versions = {a.version for a in index.artifacts if a.filename not in withheld}
@@ -165,7 +165,7 @@ def _render(
             return None, next(iter(withheld.values()))
         withheld = {}  # pip shows nothing at all of a project whose every file is yanked
     representation = wanted.representation
-    assert representation is not None  # noqa: S101  an index is always wanted in one
+    assert representation is not None
     body = ecosystem.render_index(index, withheld, base, representation)
     return pack(body, representation.content_type, revision, _notice(withheld)), None
 

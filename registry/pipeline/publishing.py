@@ -117,8 +117,8 @@ class Publishing:
                 if not row.gone and row.pin in artifact.digests:
                     return row.artifact
                 raise Conflict(
-                    f"File already exists: '{artifact.filename}' was published before with other content or was "
-                    "taken back; a file name is never used twice, so publish a new version."
+                    f"File already exists: '{artifact.filename}' was published before with other content or "
+                    "was taken back; a file name is never used twice, so publish a new version."
                 )
             await self._publishers[project.ecosystem].publish(publication, spool)
             metadata = await self._blobs.put(publication.metadata) if publication.metadata else None

@@ -2,8 +2,8 @@
 
     stage → digest and size → fsync, rename, fsync directory → row and log, one commit → the last bytes
 
-A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has landed:
-no client ever holds a complete file that wasn't verified, recorded and kept.
+A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has
+landed: no client ever holds a complete file that wasn't verified, recorded and kept.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Verifier:
         except asyncio.CancelledError:
             flight.crash(Unavailable("The appliance is stopping; try again in a moment."))
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  followers must hear of any end of a flight
             journal.exception(
                 "a fetch failed in an unexpected way", extra={"file": holding.artifact.filename}
             )

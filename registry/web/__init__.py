@@ -1,0 +1,11 @@
+"""HTTP in: requests become asks, answers become responses. The one place that knows status lines.
+
+server     the listening side: limits, errors, shutdown
+site       which host names are ours, and the URL a client sees us under
+traffic    the two ecosystems' paths, one handler for both
+responses  renditions, files by sendfile, files still on their way
+uploads    bodies into the spool
+pages      what people see: the start page and /why
+health     /-/live, /-/ready, /metrics
+admin      the API, described by openapi
+"""

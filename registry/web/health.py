@@ -1,0 +1,121 @@
+"""Is the process alive, is every part ready, and what did it do so far."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
+
+import msgspec
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from registry.errors import Forbidden, Unauthenticated
+from registry.identity.identify import Identify
+
+Probe = Callable[[], Awaitable[str | None]]
+"""Looks at one part: None when it is fine, else a sentence."""
+
+PROBE_SECONDS = 3.0
+"""After this long a part that doesn't answer isn't ready."""
+
+
+class Metrics:
+    """Counters for Prometheus."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "registry_requests",
+            "Requests of packaging clients.",
+            ("ecosystem", "method", "status", "cache"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "registry_request_seconds",
+            "Time from request to the end of the answer.",
+            ("ecosystem",),
+            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60),
+            registry=self.registry,
+        )
+        self._ready = Gauge(
+            "registry_part_ready", "1 for each part that is ready.", ("part",), registry=self.registry
+        )
+
+    def count(self, ecosystem: str, request: web.Request, response: web.StreamResponse, began: float) -> None:
+        """One request that was answered; `began` is a perf_counter() time."""
+        method = request.method if request.method in {"GET", "HEAD", "PUT", "POST", "DELETE"} else "other"
+        cache = response.headers.get("X-Cache", "")
+        self._requests.labels(ecosystem, method, str(response.status), cache).inc()
+        self._seconds.labels(ecosystem).observe(perf_counter() - began)
+
+    def ready(self, parts: Mapping[str, str | None]) -> None:
+        """What the last look at the parts found."""
+        for part, problem in parts.items():
+            self._ready.labels(part).set(0 if problem else 1)
+
+
+class Health:
+    """The pages that machines look at."""
+
+    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, identify: Identify) -> None:
+        self._probes = probes
+        self._metrics = metrics
+        self._identify = identify
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where they are."""
+        return [
+            web.get("/-/live", self.live),
+            web.get("/-/ready", self.ready),
+            web.get("/metrics", self.metrics),
+        ]
+
+    async def live(self, _: web.Request) -> web.Response:
+        """The process answers."""
+        return web.json_response({"live": True})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """200 when every part is ready, else 503 naming those that aren't."""
+        parts = await self.look()
+        ready = not any(parts.values())
+        body = {
+            "ready": ready,
+            "parts": {
+                part: {"ready": problem is None, "problem": problem} for part, problem in parts.items()
+            },
+        }
+        return web.Response(
+            status=200 if ready else 503,
+            body=msgspec.json.encode(body),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus text; for admins, since it tells what a team installs."""
+        client = await self._identify(request.headers.get(hdrs.AUTHORIZATION), request.remote or "")
+        if client.user is None:
+            raise Unauthenticated("Metrics are for admins; send the admin token as a bearer token.")
+        if not client.admin:
+            raise Forbidden("Metrics are for admins; use an admin's token.")
+        await self.look()
+        body = await asyncio.to_thread(generate_latest, self._metrics.registry)
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
+
+    async def look(self) -> dict[str, str | None]:
+        """Every part and what is wrong with it, None for nothing."""
+        found = await asyncio.gather(*(self._probe(probe) for probe in self._probes.values()))
+        parts = dict(zip(self._probes, found, strict=True))
+        self._metrics.ready(parts)
+        return parts
+
+    async def _probe(self, probe: Probe) -> str | None:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                return await probe()
+        except TimeoutError:
+            return f"It gave no answer within {PROBE_SECONDS:.0f} seconds."
+        except Exception as error:  # noqa: BLE001  whatever a part throws, it isn't ready
+            return f"It failed: {error}"

@@ -1,0 +1,224 @@
+"""Answers as HTTP responses: renditions, verified files by sendfile, files still on their way in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from isal import igzip
+
+from registry.errors import RegistryError, Unavailable
+from registry.model.indexes import Rendition
+from registry.pipeline.gateway import BytesAnswer, FileAnswer, FlightAnswer
+from registry.pipeline.rendering import IndexAnswer
+from registry.pipeline.verify import HELD_BACK
+from registry.web.ranges import Span, parse_range
+
+STREAM_AFTER = 2.0
+"""Seconds after which a file that is still on its way is streamed instead of waited for. A file that arrives
+sooner is verified first, so a wrong one is a clean 502 with its reason and not a broken connection."""
+PIECE = 256 * 1024
+"""Bytes that are read and sent at a time while a file is on its way."""
+SMALL = 32 * 1024
+"""Files up to this size are read and written in one go, which is cheaper than setting up a sendfile."""
+
+FILE_TYPE = "application/octet-stream"
+
+
+def matches(request: web.BaseRequest, etag: str) -> bool:
+    """Whether If-None-Match names this ETag (RFC 9110 §13.1.2, weak comparison)."""
+    header = request.headers.get(hdrs.IF_NONE_MATCH)
+    if header is None:
+        return False
+    return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
+
+
+def rendition_response(request: web.BaseRequest, answer: IndexAnswer, cache_control: str) -> web.Response:
+    """A rendered index, or the 304 that says the client has it."""
+    rendition = answer.rendition
+    headers = {
+        hdrs.ETAG: rendition.etag,
+        hdrs.VARY: "Accept, Accept-Encoding",
+        hdrs.CACHE_CONTROL: cache_control,
+        hdrs.CONTENT_TYPE: rendition.content_type,
+        hdrs.AGE: str(answer.age),
+        "X-Cache": answer.state,
+    }
+    headers.update(rendition.headers)
+    if answer.state == "STALE":
+        headers["Warning"] = '110 - "the source could not be asked; this is what it said last"'
+    if matches(request, rendition.etag):
+        return web.Response(status=304, headers=headers)
+    if _accepts_gzip(request):
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=rendition.gzipped, headers=headers)
+    return web.Response(body=unpacked(rendition), headers=headers)
+
+
+def unpacked(rendition: Rendition) -> bytes:
+    """The body as it was before gzip, for the few clients that don't take it."""
+    body: bytes = igzip.decompress(rendition.gzipped)  # type: ignore[no-untyped-call]
+    return body
+
+
+def bytes_response(request: web.BaseRequest, answer: BytesAnswer, cache_control: str) -> web.Response:
+    """A small verified document."""
+    headers = {hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: cache_control, hdrs.CONTENT_TYPE: FILE_TYPE}
+    if matches(request, answer.etag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, headers=headers)
+
+
+class FileResponse(web.StreamResponse):
+    """Verified bytes from the volume: Range, ETag, sendfile."""
+
+    def __init__(self, answer: FileAnswer, headers: Mapping[str, str]) -> None:
+        super().__init__(status=200, headers=headers)
+        self._answer = answer
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the file, or the part of it that is asked for."""
+        if self.prepared:
+            return await super().prepare(request)
+        answer = self._answer
+        self.headers[hdrs.ETAG] = f'"{answer.sha256}"'
+        self.headers[hdrs.ACCEPT_RANGES] = "bytes"
+        self.headers[hdrs.CONTENT_TYPE] = FILE_TYPE
+        if matches(request, f'"{answer.sha256}"'):
+            self.set_status(304)
+            return await super().prepare(request)
+        span = parse_range(request, answer.size, f'"{answer.sha256}"')
+        if span is None:
+            self.set_status(416)
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
+            self.content_length = 0
+            return await super().prepare(request)
+        if span.partial:
+            self.set_status(206)
+            self.headers[hdrs.CONTENT_RANGE] = f"bytes {span.start}-{span.stop - 1}/{answer.size}"
+        self.content_length = span.length
+        if request.method == hdrs.METH_HEAD:
+            return await super().prepare(request)
+        with _open(answer.path) as file:
+            return await self._send(request, file, span)
+
+    async def _send(
+        self, request: web.BaseRequest, file: BinaryIO, span: Span
+    ) -> AbstractStreamWriter | None:
+        if span.length <= SMALL:
+            data = os.pread(file.fileno(), span.length, span.start)
+            if len(data) != span.length:
+                raise Unavailable("The kept file is shorter than it should be; it will be fetched again.", 1)
+            writer = await super().prepare(request)
+            assert writer is not None
+            await writer.write(data)
+            return writer
+        writer = await super().prepare(request)
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("The client has left.")
+        sent = await asyncio.get_running_loop().sendfile(transport, file, span.start, span.length)
+        if sent != span.length:
+            transport.abort()  # headers are out: a short file must not look complete
+        return writer
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+    except OSError as error:
+        raise Unavailable(f"A kept file can't be read ({error.strerror}); check the volume.") from error
+
+
+async def flight_response(
+    request: web.BaseRequest, answer: FlightAnswer, headers: Mapping[str, str], *, deliver: bool
+) -> web.StreamResponse:
+    """A file on its way in: waited for when it comes soon, streamed with its tail held back when not.
+
+    A part (Range), a HEAD and a file of unknown size always wait, so that their answer is exact.
+    """
+    flight = answer.flight
+    streamable = deliver and flight.announced is not None and hdrs.RANGE not in request.headers
+    try:
+        async with asyncio.timeout(STREAM_AFTER if streamable else None):
+            landed = await asyncio.shield(flight.done)
+    except TimeoutError:
+        return await _stream(request, answer, headers)
+    if deliver:
+        await answer.record(landed.sha256)
+    here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
+    return FileResponse(here, headers)
+
+
+async def _stream(
+    request: web.BaseRequest, answer: FlightAnswer, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    flight = answer.flight
+    response = web.StreamResponse(status=200, headers=headers)
+    response.content_type = FILE_TYPE
+    response.content_length = flight.announced
+    sent = 0
+    file: BinaryIO | None = None
+    try:
+        while not flight.done.done():
+            ready = min(flight.available, flight.announced or 0) - HELD_BACK
+            if sent >= ready or flight.path is None:
+                await flight.news()
+                continue
+            if file is None:
+                file = _open(flight.path)
+                await response.prepare(request)
+            piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, ready - sent), sent)
+            await response.write(piece)
+            sent += len(piece)
+        return await _finish(request, answer, response, file, sent)
+    except RegistryError:
+        if response.prepared:
+            _reset(request)
+            return response
+        raise
+    finally:
+        if file is not None:
+            file.close()
+
+
+async def _finish(
+    request: web.BaseRequest,
+    answer: FlightAnswer,
+    response: web.StreamResponse,
+    file: BinaryIO | None,
+    sent: int,
+) -> web.StreamResponse:
+    """The file is verified and kept: record the delivery, then send the tail."""
+    landed = await answer.flight.done
+    await answer.record(landed.sha256)
+    if file is None:
+        here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
+        return FileResponse(here, response.headers)
+    while sent < landed.size:
+        piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, landed.size - sent), sent)
+        if not piece:
+            _reset(request)
+            return response
+        await response.write(piece)
+        sent += len(piece)
+    await response.write_eof()
+    return response
+
+
+def _reset(request: web.BaseRequest) -> None:
+    """Break the connection, so that what was sent can't be taken for a complete file."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _accepts_gzip(request: web.BaseRequest) -> bool:
+    accepted = request.headers.get(hdrs.ACCEPT_ENCODING, "")
+    if "gzip" not in accepted and "*" not in accepted:
+        return False
+    return "gzip;q=0" not in accepted.replace(" ", "")

@@ -1,0 +1,100 @@
+"""The listening side: one application, its limits, and where errors outside the traffic are caught."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from registry.errors import Malformed, NotAllowed, NotFound, RegistryError
+from registry.web.health import Health, Metrics
+from registry.web.pages import Pages
+from registry.web.problems import error_response, unexpected
+from registry.web.site import Site
+from registry.web.traffic import Traffic
+
+HEADER_BYTES = 16 * 1024
+"""Of a request line and of each header field; tokens and cookies of clients stay far below."""
+DRAIN_SECONDS = 30.0
+"""How long running downloads may go on after a stop was asked for."""
+
+
+def application(
+    *,
+    traffic: Traffic,
+    ecosystems: Iterable[str],
+    pages: Pages,
+    health: Health,
+    metrics: Metrics,
+    site: Site,
+    api: Sequence[web.RouteDef],
+) -> web.Application:
+    """All routes. The API brings its own; whatever nobody offers is a 404 of ours."""
+    app = web.Application(middlewares=[_edge(site)], client_max_size=2**20)
+    app.add_routes(pages.routes())
+    app.add_routes(health.routes())
+    app.add_routes(api)
+    for name in ecosystems:
+        app.router.add_route("*", f"/{name}/{{below:.*}}", _measured(name, traffic, metrics))
+        app.router.add_get(f"/{name}", _to_folder)
+    return app
+
+
+async def listen(app: web.Application, sock: socket.socket) -> web.AppRunner:
+    """Serve `app` on a bound socket until the runner's `cleanup()`, which lets downloads finish."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=DRAIN_SECONDS,
+        keepalive_timeout=75,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+    )
+    await runner.setup()
+    await web.SockSite(runner, sock, backlog=1024).start()
+    return runner
+
+
+def _measured(name: str, traffic: Traffic, metrics: Metrics) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        began = perf_counter()
+        response = await traffic.handle(request)
+        metrics.count(name, request, response, began)
+        return response
+
+    return handle
+
+
+def _own_path(request: web.Request) -> None:
+    """Refuse absolute-form targets and `//host/…`: their host is never ours to use."""
+    if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
+        raise Malformed("The request target isn't a path of this appliance.")
+
+
+async def _to_folder(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=308, headers={"Location": f"{request.path}/"})
+
+
+def _edge(site: Site) -> Middleware:
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            _own_path(request)
+            site.root(request)
+            return await handler(request)
+        except RegistryError as error:
+            return error_response(error, None)
+        except web.HTTPMethodNotAllowed:
+            return error_response(NotAllowed("That method isn't offered here."), None)
+        except web.HTTPNotFound:
+            return error_response(NotFound("There is nothing at this address; the start page is at /."), None)
+        except (ConnectionError, web.HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001  the edge: a defect becomes a 500 with an id
+            return error_response(unexpected(error), None)
+
+    return edge

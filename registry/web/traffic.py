@@ -1,0 +1,204 @@
+"""The packaging clients' requests: path → ask → the line → answer → response.
+
+One handler for all ecosystems. What is particular to one of them is in its folder, behind the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from aiohttp import hdrs, web
+
+from registry.errors import NotFound, RegistryError, Unauthenticated
+from registry.identity.identify import Identify
+from registry.model.asks import (
+    AmendAsk,
+    ArtifactAsk,
+    Ask,
+    IndexAsk,
+    ManifestAsk,
+    ProjectsAsk,
+    PublishAsk,
+    Redirect,
+    ServiceAsk,
+    TagsAsk,
+)
+from registry.model.ecosystem import Ecosystem
+from registry.model.events import Client
+from registry.model.targets import Target, parse_target
+from registry.pipeline.gateway import BytesAnswer, FileAnswer, Gateway
+from registry.pipeline.publishing import Publishing, may_publish
+from registry.web.problems import error_response, unexpected
+from registry.web.responses import FileResponse, bytes_response, flight_response, matches, rendition_response
+from registry.web.services import Services
+from registry.web.site import Site
+from registry.web.uploads import read_document, read_form, spool
+
+ANONYMOUS = frozenset({"ping", "login"})
+"""Services that need no login, also where only users may read."""
+
+
+class Traffic:
+    """Everything below `/pypi/` and `/npm/`."""
+
+    def __init__(
+        self,
+        *,
+        ecosystems: Mapping[str, Ecosystem],
+        gateway: Gateway,
+        publishing: Publishing,
+        services: Services,
+        identify: Identify,
+        site: Site,
+        read: Literal["anyone", "users"],
+        spool_directory: Path,
+        upload_limit: int,
+    ) -> None:
+        self._ecosystems = ecosystems
+        self._gateway = gateway
+        self._publishing = publishing
+        self._services = services
+        self._identify = identify
+        self._site = site
+        self._read = read
+        self._spool = spool_directory
+        self._upload_limit = upload_limit
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, errors included."""
+        name, _, below = request.raw_path.removeprefix("/").partition("/")
+        ecosystem = self._ecosystems[name]
+        try:
+            return await self._answer(request, ecosystem, below)
+        except RegistryError as error:
+            return error_response(error, ecosystem)
+        except (ConnectionError, web.HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001  the edge: a defect becomes a 500 with an id, never a traceback
+            return error_response(unexpected(error), ecosystem)
+
+    async def _answer(self, request: web.Request, ecosystem: Ecosystem, below: str) -> web.StreamResponse:
+        root = self._site.root(request)
+        target = parse_target(request.method, below)
+        ask = ecosystem.parse_ask(target)
+        headers = request.headers
+        client = await self._identify(
+            headers.get(hdrs.AUTHORIZATION), self._site.address(request), headers.get(hdrs.USER_AGENT, "")
+        )
+        if isinstance(ask, Redirect):
+            query = f"?{request.query_string}" if request.query_string else ""
+            return web.Response(
+                status=ask.status, headers={hdrs.LOCATION: f"{root}/{ecosystem.name}/{ask.path}{query}"}
+            )
+        self._may_read(ask, client)
+        if isinstance(ask, PublishAsk):
+            return await self._publish(request, ecosystem, ask, root, client)
+        if isinstance(ask, AmendAsk):
+            return await self._amend(request, ask, target, below, client)
+        if isinstance(ask, ServiceAsk):
+            return await self._services.answer(request, ask, client)
+        return await self._read_one(request, ecosystem, ask, root, client)
+
+    async def _read_one(
+        self, request: web.Request, ecosystem: Ecosystem, ask: Ask, root: str, client: Client
+    ) -> web.StreamResponse:
+        cache_control = "private, no-cache" if hdrs.AUTHORIZATION in request.headers else "no-cache"
+        match ask:
+            case IndexAsk():
+                if ask.writable:
+                    may_publish(client)
+                representation = ecosystem.negotiate(_accept(request))
+                stay = request.headers.get("npm-command") == "publish"
+                index = await self._gateway.index(ask, representation, root, client, stay=stay)
+                return rendition_response(request, index, cache_control)
+            case ManifestAsk():
+                index = await self._gateway.manifest(ask, root, client)
+                return rendition_response(request, index, cache_control)
+            case TagsAsk():
+                index = await self._gateway.tags(ask, root, client)
+                return rendition_response(request, index, cache_control)
+            case ArtifactAsk():
+                return await self._file(request, ask, root, client, cache_control)
+            case ProjectsAsk():
+                return await self._projects(request, ecosystem, cache_control)
+            case _:
+                raise NotFound("This appliance doesn't offer that.")
+
+    async def _file(
+        self, request: web.Request, ask: ArtifactAsk, root: str, client: Client, cache_control: str
+    ) -> web.StreamResponse:
+        def delivers(sha256: str) -> bool:
+            return request.method == hdrs.METH_GET and not matches(request, f'"{sha256}"')
+
+        answer = await self._gateway.artifact(ask, root, client, delivers)
+        if isinstance(answer, BytesAnswer):
+            return bytes_response(request, answer, cache_control)
+        headers = {hdrs.CACHE_CONTROL: cache_control, "X-Content-Type-Options": "nosniff"}
+        if isinstance(answer, FileAnswer):
+            return FileResponse(answer, {**headers, "X-Cache": "HIT"})
+        headers["X-Cache"] = "MISS"
+        return await flight_response(request, answer, headers, deliver=request.method == hdrs.METH_GET)
+
+    async def _projects(
+        self, request: web.Request, ecosystem: Ecosystem, cache_control: str
+    ) -> web.StreamResponse:
+        if ecosystem.render_projects is None:
+            raise NotFound("This appliance doesn't offer a list of all projects here.")
+        representation = ecosystem.negotiate(_accept(request))
+        names = await self._gateway.known_projects(ecosystem.name)
+        body = ecosystem.render_projects(names, representation)
+        headers = {
+            hdrs.CONTENT_TYPE: representation.content_type,
+            hdrs.VARY: "Accept",
+            hdrs.CACHE_CONTROL: cache_control,
+        }
+        return web.Response(body=body, headers=headers)
+
+    async def _publish(
+        self, request: web.Request, ecosystem: Ecosystem, ask: PublishAsk, root: str, client: Client
+    ) -> web.StreamResponse:
+        may_publish(client)
+        async with spool(self._spool) as path:
+            if ask.project is None:
+                upload = await read_form(request, path, self._upload_limit)
+                artifact = await self._publishing.upload(ecosystem.name, upload, path, root, client)
+                return web.json_response({"ok": True, "filename": artifact.filename})
+            body = await read_document(request, path, self._upload_limit)
+            published = await self._publishing.document(ask.project, body, path, root, client)
+        if published is not None:
+            return web.json_response({"ok": True, "success": True}, status=201)
+        change = AmendAsk(ask.project, "document")
+        below = ecosystem.source_path(ask.project)
+        return _passed_on(await self._publishing.amend(change, "PUT", below, body, client))
+
+    async def _amend(
+        self, request: web.Request, ask: AmendAsk, target: Target, below: str, client: Client
+    ) -> web.StreamResponse:
+        may_publish(client)
+        async with spool(self._spool) as path:
+            body = await read_document(request, path, self._upload_limit)
+        path_only = below.partition("?")[0]
+        return _passed_on(await self._publishing.amend(ask, target.method, path_only, body, client))
+
+    def _may_read(self, ask: Ask, client: Client) -> None:
+        if self._read == "anyone" or client.user is not None:
+            return
+        if isinstance(ask, ServiceAsk) and ask.service in ANONYMOUS:
+            return
+        raise Unauthenticated("This appliance is for its users only; log in, or ask an admin for an account.")
+
+
+def _accept(request: web.Request) -> str | None:
+    """All Accept headers as one, or None without any."""
+    values = request.headers.getall(hdrs.ACCEPT, [])
+    return ", ".join(values) if values else None
+
+
+def _passed_on(answer: tuple[int, bytes]) -> web.Response:
+    status, body = answer
+    if not body:
+        body = msgspec.json.encode({"ok": status < 400})
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -1,0 +1,124 @@
+"""Bodies on their way in: spooled to local disk and hashed while they arrive, never held in memory whole."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+
+from registry.errors import Malformed, TooLarge, Unavailable
+from registry.model.publications import Upload
+
+FIELDS = 200
+"""Text fields of a form at most; the core metadata of a project fills about forty."""
+FIELD_BYTES = 4 * 2**20
+"""Bytes of all text fields together; a long description is the largest of them."""
+CHUNK = 256 * 1024
+
+
+@asynccontextmanager
+async def spool(directory: Path) -> AsyncIterator[Path]:
+    """An empty file of our own that is gone afterwards, whatever happens."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=directory, prefix="upload-")
+    except OSError as error:
+        raise Unavailable(f"Uploads can't be spooled ({error.strerror}); check the disk.") from error
+    os.close(descriptor)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)  # noqa: ASYNC240  local disk, one system call
+
+
+class _Hashes:
+    """All digests that an upload form may carry, computed in one pass."""
+
+    def __init__(self) -> None:
+        names = ("md5", "sha256", "sha512")
+        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
+        self._blake = hashlib.blake2b(digest_size=32)
+
+    def update(self, chunk: bytes) -> None:
+        for each in self._hashes.values():
+            each.update(chunk)
+        self._blake.update(chunk)
+
+    def digests(self) -> dict[str, str]:
+        return {name: each.hexdigest() for name, each in self._hashes.items()} | {
+            "blake2b_256": self._blake.hexdigest()
+        }
+
+
+async def read_form(request: web.Request, path: Path, limit: int) -> Upload:
+    """Read a multipart upload (twine, uv publish) with its file into `path`.
+
+    Raises Malformed for a form that isn't one, and TooLarge beyond `limit` bytes of file.
+    """
+    if not request.content_type.startswith("multipart/"):
+        raise Malformed("An upload is a multipart form; use twine or uv publish.")
+    fields: dict[str, list[str]] = {}
+    taken = 0
+    filename, size, hashes = "", 0, _Hashes()
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or not part.name:
+                raise Malformed("The upload form has a part that isn't a field.")
+            if part.name == "content" and part.filename:
+                if filename:
+                    raise Malformed("The upload form has two files; send one at a time.")
+                filename = part.filename
+                size = await _spool_part(part, path, limit, hashes)
+                continue
+            data = await part.read(decode=False)
+            taken += len(data)
+            if taken > FIELD_BYTES or sum(map(len, fields.values())) >= FIELDS:
+                raise TooLarge("The upload form's text fields are larger than any package's metadata.")
+            fields.setdefault(part.name, []).append(data.decode("utf-8", "replace"))
+    except (ValueError, AssertionError) as error:
+        raise Malformed("The upload form is broken; it ends early or isn't multipart.") from error
+    if not filename:
+        raise Malformed("The upload form has no file in a field named 'content'.")
+    return Upload(
+        fields={name: tuple(values) for name, values in fields.items()},
+        filename=filename,
+        size=size,
+        digests=hashes.digests(),
+    )
+
+
+async def read_document(request: web.Request, path: Path, limit: int) -> bytes:
+    """Read a JSON body whole, also into `path`. Raises TooLarge beyond `limit` bytes."""
+    if request.content_length is not None and request.content_length > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.content.iter_chunked(CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    await asyncio.to_thread(path.write_bytes, body)
+    return body
+
+
+async def _spool_part(part: BodyPartReader, path: Path, limit: int, hashes: _Hashes) -> int:
+    size = 0
+    with path.open("wb") as file:
+        while chunk := await part.read_chunk(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            hashes.update(chunk)
+            file.write(chunk)
+    return size
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The upload is larger than {limit} bytes; an operator sets the limit in registry.toml.")
