@@ -1,0 +1,272 @@
+"""Packument → canonical index: what policy and the file door need is read, the rest is carried.
+
+Each version's manifest is carried as the JSON it arrived in (`Artifact.carried`), the other top-level
+fields as one JSON object (`Index.carried`), so nothing that we don't understand is lost or reworded.
+Whatever is forged or broken in one version drops that version; a document that isn't a packument of the
+project that was asked for is SourceFailed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import functools
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from registry.ecosystems.npm.names import is_tag, parse_version, tarball_name
+from registry.errors import SourceFailed
+from registry.model.artifacts import STRENGTH, Artifact, Digest
+from registry.model.indexes import Document, Index
+from registry.model.names import Project
+
+Fields: TypeAlias = dict[str, msgspec.Raw]
+"""A JSON object whose values stay the bytes they are; the last of two equal keys counts, as in JavaScript."""
+
+FIELDS = msgspec.json.Decoder(Fields)
+
+MAX_VERSIONS = 100_000
+"""Several times the longest public packument; beyond, a document is an attack."""
+
+_DIGEST_SIZES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20, "md5": 16}
+
+_NOT_CARRIED = frozenset({
+    "name", "versions", "dist-tags",  # rendered from the index
+    "stagedVersions", "policyRestrictions",  # would offer versions that nobody here decided about
+    "_attachments", "_distfiles", "_uplinks",  # a back end's own bookkeeping
+    "__proto__",
+})  # fmt: skip
+
+_URL = re.compile(r"(https?://[^/?#@\\\s]+)(/[!-\[\]-~]*)")
+_SHASUM = re.compile(r"[0-9a-fA-F]{40}")
+
+_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+
+_SURROGATES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+
+
+class _Broken(Exception):
+    """Why one version was left out, in a few words."""
+
+
+class _Facts(NamedTuple):
+    fields: Fields
+    dist: Fields
+    url: str
+
+
+def read_index(project: Project, document: Document) -> Index:
+    """The canonical index in a packument, full or abbreviated; raises SourceFailed.
+
+    Versions keep the document's order. `published` comes from `time` and is None where that is silent.
+    """
+    packument = read_object(document.body)
+    if value(packument.get("name")) != project.name:
+        raise SourceFailed(f"The source answered for '{project.name}' with the packument of another package.")
+    manifests = _members(packument, "versions")
+    if len(manifests) > MAX_VERSIONS:
+        raise SourceFailed(f"The packument of '{project.name}' lists more than {MAX_VERSIONS} versions.")
+    told = value(packument.get("time"))
+    times = told if isinstance(told, dict) else {}
+    artifacts: list[Artifact] = []
+    dropped: list[str] = []
+    for version, manifest in manifests.items():
+        try:
+            artifacts.append(_artifact(project, version, bytes(manifest), times))
+        except _Broken as error:
+            dropped.append(f"Version {version[:60]!a} was left out: {error}.")
+    tags = {
+        tag: to for tag, raw in _members(packument, "dist-tags").items() if isinstance(to := value(raw), str)
+    }
+    return Index(
+        project=project,
+        artifacts=tuple(artifacts),
+        tags=settled_tags({t: v for t, v in tags.items() if is_tag(t)}, [a.version for a in artifacts]),
+        carried=msgspec.json.encode({k: v for k, v in packument.items() if k not in _NOT_CARRIED}),
+        dropped=tuple(dropped),
+    )
+
+
+def settled_tags(tags: Mapping[str, str], remaining: list[str]) -> dict[str, str]:
+    """The tags that still resolve, `latest` moved down to the highest remaining release where it must.
+
+    Never upward, and to a pre-release only where `latest` was one; where nothing fits there is no `latest`.
+    """
+    known = set(remaining)
+    kept = {tag: version for tag, version in tags.items() if version in known}
+    ceiling = parse_version(tags["latest"]) if "latest" in tags and "latest" not in kept else None
+    if ceiling is not None:
+        below = [(p, v) for v in remaining if (p := parse_version(v)) is not None and p.compare(ceiling) <= 0]
+        releases = [(p, v) for p, v in below if not p.prerelease]
+        candidates = releases or (below if ceiling.prerelease else [])
+        if candidates:
+            best = candidates[0]
+            for candidate in candidates[1:]:
+                best = candidate if candidate[0].compare(best[0]) > 0 else best
+            kept["latest"] = best[1]
+    return kept
+
+
+def read_object(body: bytes) -> Fields:
+    """A JSON object, one level deep; raises SourceFailed for anything else.
+
+    Lone surrogates (a readme cut in the middle of an emoji has one) become U+FFFD; no strict decoder takes
+    them, and JavaScript shows them like that.
+    """
+    try:
+        _require_utf8(body)
+        try:
+            return FIELDS.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return FIELDS.decode(_SURROGATES.sub(_mended, body))
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise SourceFailed(f"The source's document is not a JSON object: {error}.") from None
+    except RecursionError:
+        raise SourceFailed("The source's document is nested too deeply.") from None
+
+
+def value(raw: msgspec.Raw | None) -> Any:
+    """What a carried value says; None for one that is missing, or broken in a way that only shows now."""
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def moment(text: object) -> datetime | None:
+    """An ISO 8601 time with an offset as aware UTC, else None."""
+    if not isinstance(text, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+        return None if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def runs_scripts(fields: Fields) -> bool:
+    """Whether installing would run code of the package; `hasInstallScript` is often left out."""
+    if value(fields.get("hasInstallScript")) is True or value(fields.get("gypfile")) is True:
+        return True
+    scripts = value(fields.get("scripts"))
+    return isinstance(scripts, dict) and any(scripts.get(name) for name in _INSTALL_SCRIPTS)
+
+
+def announced_digests(dist: Fields) -> tuple[Digest, ...]:
+    """The digests in `integrity` (SRI, several) and `shasum`, the strongest first.
+
+    An algorithm nobody knows is passed over; two answers for one algorithm raise ValueError.
+    """
+    found: dict[str, str] = {}
+    integrity = value(dist.get("integrity"))
+    entries = [_sri(entry) for entry in integrity.split()] if isinstance(integrity, str) else []
+    shasum = value(dist.get("shasum"))
+    if isinstance(shasum, str) and _SHASUM.fullmatch(shasum):
+        entries.append(Digest("sha1", shasum.lower()))
+    for digest in entries:
+        if digest is not None and found.setdefault(digest.algorithm, digest.hex) != digest.hex:
+            raise ValueError(f"it announces two {digest.algorithm} digests for one file")
+    return tuple(Digest(a, found[a]) for a in STRENGTH if a in found)
+
+
+def _sri(entry: str) -> Digest | None:
+    algorithm, _, rest = entry.partition("-")
+    try:
+        raw = base64.b64decode(rest.partition("?")[0], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return Digest(algorithm, raw.hex()) if len(raw) == _DIGEST_SIZES.get(algorithm) else None
+
+
+def _artifact(project: Project, version: str, manifest: bytes, times: Mapping[str, Any]) -> Artifact:
+    if parse_version(version) is None:
+        raise _Broken("it is not a version")
+    facts = _facts(project, version, manifest)
+    try:
+        digests = announced_digests(facts.dist)
+    except ValueError as error:
+        raise _Broken(str(error)) from None
+    deprecated = value(facts.fields.get("deprecated"))
+    attestations = value(facts.dist.get("attestations"))
+    provenance = attestations.get("url") if isinstance(attestations, dict) else None
+    return Artifact(
+        project=project,
+        filename=tarball_name(project, version),
+        version=version,
+        url=facts.url,
+        digests=digests,
+        published=moment(times.get(version)),
+        # `""` and `false` are how a deprecation is taken back; `true` is one without words.
+        yanked=(deprecated if isinstance(deprecated, str) else "") if deprecated else None,
+        provenance=provenance if isinstance(provenance, str) and is_plain_url(provenance) else "",
+        install_script=runs_scripts(facts.fields),
+        carried=manifest,
+    )
+
+
+def _facts(project: Project, version: str, manifest: bytes) -> _Facts:
+    try:
+        fields = FIELDS.decode(manifest)
+        dist = FIELDS.decode(fields["dist"])
+    except (msgspec.MsgspecError, UnicodeError, KeyError, RecursionError):
+        raise _Broken("its manifest has no readable 'dist'") from None
+    if value(fields.get("name")) != project.name or value(fields.get("version")) != version:
+        raise _Broken("its manifest names another package or version")
+    url = value(dist.get("tarball"))
+    if not isinstance(url, str) or not is_plain_url(url):
+        raise _Broken("its tarball has no absolute http(s) address")
+    return _Facts(fields, dist, url)
+
+
+def is_plain_url(url: str) -> bool:
+    """Whether this is an absolute http(s) URL without credentials, tricks or dot segments."""
+    match = _URL.fullmatch(url)
+    if match is None or not _is_origin(match[1]):
+        return False
+    path = match[2]
+    if "/." not in path and "%" not in path:
+        return True
+    return not {".", ".."} & set(unquote(path).replace("\\", "/").split("/"))
+
+
+@functools.lru_cache(maxsize=256)
+def _is_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _members(packument: Fields, key: str) -> Fields:
+    if key not in packument:
+        return {}
+    try:
+        return FIELDS.decode(packument[key])
+    except (msgspec.MsgspecError, UnicodeError):
+        raise SourceFailed(f"The source's packument has a '{key}' that is not an object.") from None
+
+
+def _require_utf8(body: bytes) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view, step = memoryview(body), 1 << 20
+    for start in range(0, len(body), step):
+        decoder.decode(view[start : start + step], final=start + step >= len(body))
+
+
+def _mended(match: re.Match[bytes]) -> bytes:
+    found = match[0]
+    return rb"\ufffd" if len(found) == len(rb"\ud800") else found
