@@ -85,12 +85,13 @@ class Users:
         await self._set_password(name, password)
         return account
 
-    async def passwd(self, name: str, password: str, *, by: Client) -> None:
+    async def passwd(self, name: str, password: str, *, by: Client) -> Account:
         """Another password. Raises NotFound and Malformed."""
         account = await self._existing(name)
         _check_password(password)
         await self._accounts.put_account(account, self._event("user.passwd", name, by))
         await self._set_password(name, password)
+        return account
 
     async def remove(self, name: str, *, by: Client) -> Account:
         """Remove an account and revoke its tokens. Raises NotFound."""

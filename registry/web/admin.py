@@ -1,0 +1,134 @@
+"""The API: endpoints as routes. Who may, is the request sound, run, answer; errors are problem+json.
+
+There are no cookies: a change needs an Authorization header, JSON, and no foreign page behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import hdrs, web
+
+from registry import __version__
+from registry.errors import Forbidden, Malformed, RegistryError, TooLarge, Unauthenticated, Unavailable
+from registry.model.events import Client
+from registry.web.answers import Problem
+from registry.web.desk import Desk
+from registry.web.endpoints import ENDPOINTS
+from registry.web.openapi import PREFIX, Endpoint, Role, document
+
+LARGEST = 64 * 1024
+"""Bytes of a request body."""
+
+Identified = Callable[[web.Request], Awaitable[Client]]
+"""A request → who asks; raises Unauthenticated for wrong credentials."""
+
+
+def api_routes(desk: Desk, identify: Identified, *, read: Literal["anyone", "users"]) -> list[web.RouteDef]:
+    """All routes below /api/v1. `read` is who may read packages: what the role `reader` stands for."""
+    described = msgspec.json.encode(document(ENDPOINTS, __version__))
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    routes = [_route(endpoint, desk, identify, anyone_reads=read == "anyone") for endpoint in ENDPOINTS]
+    return [web.get(f"{PREFIX}/openapi.json", openapi), *routes]
+
+
+def problem(error: RegistryError) -> web.Response:
+    """An error as problem+json (RFC 9457), with the headers that its status asks for."""
+    response = web.Response(
+        status=error.status,
+        body=msgspec.json.encode(Problem(title=error.title, status=error.status, detail=str(error))),
+        content_type="application/problem+json",
+        headers={hdrs.CACHE_CONTROL: "no-store"},
+    )
+    if isinstance(error, Unauthenticated):
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="registry", charset="UTF-8"')
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="registry"')
+    if isinstance(error, Unavailable):
+        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    return response
+
+
+def _route(
+    endpoint: Endpoint[Any, Any], desk: Desk, identify: Identified, *, anyone_reads: bool
+) -> web.RouteDef:
+    async def respond(request: web.Request) -> web.Response:
+        try:
+            client = await identify(request)
+            _admit(endpoint.role, client, anyone_reads=anyone_reads)
+            if endpoint.method != hdrs.METH_GET:
+                _refuse_foreign_pages(request)
+            answer = await endpoint.run(desk, await _read(endpoint, request), client)
+        except RegistryError as error:
+            return problem(error)
+        return web.Response(
+            status=endpoint.status,
+            body=msgspec.json.encode(answer),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+    return web.route(endpoint.method, f"{PREFIX}{endpoint.path}", respond)
+
+
+def _admit(role: Role, client: Client, *, anyone_reads: bool) -> None:
+    if role == "public" or client.admin or (role == "reader" and (client.user or anyone_reads)):
+        return
+    if client.user is None:
+        raise Unauthenticated("This needs credentials; send a token or a password of this appliance.")
+    raise Forbidden("This needs an admin; use an admin's password, or a token of scope admin.")
+
+
+def _refuse_foreign_pages(request: web.Request) -> None:
+    """A browser says which page a request comes from; a change may come from none but our own."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get(hdrs.ORIGIN)
+    foreign = site not in {None, "same-origin", "none"} or (
+        site is None and origin is not None and urlsplit(origin).netloc != request.host
+    )
+    if foreign:
+        raise Forbidden(
+            "This change was asked for by a page of another site; use the command or our own page."
+        )
+
+
+async def _read(endpoint: Endpoint[Any, Any], request: web.Request) -> msgspec.Struct:
+    """Path, query and body as the value that the endpoint asks for. Raises Malformed and TooLarge."""
+    fields: dict[str, Any] = dict(request.match_info)
+    if len(set(request.query)) != len(request.query):
+        raise Malformed("A query parameter is given twice; give each once.")
+    given = dict(request.query)
+    if endpoint.has_body:
+        if given:
+            raise Malformed("This request takes a JSON body and no query; move the parameters.")
+        given = await _body(request)
+    twice = fields.keys() & given.keys()
+    if twice:
+        raise Malformed(f"`{min(twice)}` is in the path already; leave it out elsewhere.")
+    try:
+        # What comes by path and query is text: "20" counts as a number there, and only there.
+        ask: msgspec.Struct = msgspec.convert({**fields, **given}, endpoint.ask, strict=endpoint.has_body)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"The request isn't as /api/v1/openapi.json describes it: {error}.") from None
+    return ask
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    # A form of a foreign page can't send this type without being asked for permission first.
+    if request.content_type != "application/json":
+        raise Malformed("The body has to be JSON, with Content-Type: application/json.")
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(16 * 1024):
+        body += chunk
+        if len(body) > LARGEST:
+            raise TooLarge(f"A request to the API has at most {LARGEST} bytes.")
+    try:
+        found = msgspec.json.decode(bytes(body), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"The body isn't a JSON object: {error}.") from None
+    return found

@@ -1,0 +1,130 @@
+"""What requests to the API bring: path, query and body of each, as one value.
+
+Every field is declared, and an unknown one is a mistake that the answer names.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters."""
+
+
+class ById(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing by its id."""
+
+    id: str
+
+
+class ByName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing by its name."""
+
+    name: str
+
+
+class Paged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A page of a list; `next` of an answer is the `offset` of the next one."""
+
+    limit: Limit = 100
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class ExplainAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A name, or a version of it."""
+
+    ecosystem: str
+    name: str
+    version: str | None = None
+
+
+class WhoAsk(ExplainAsk, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A project, or a version of it, and a page of its recipients."""
+
+    limit: Limit = 100
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class EntriesAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which policy entries."""
+
+    ecosystem: str | None = None
+    kind: Literal["allow", "deny", "claim"] | None = None
+
+
+class NewEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A decision to add to the policy."""
+
+    kind: Literal["allow", "deny", "claim"]
+    ecosystem: str
+    pattern: str
+    """A name or a glob."""
+    versions: str = ""
+    """A range in the ecosystem's grammar; empty for all."""
+    reason: str
+    days: int | None = None
+    """For how long; for ever when left out."""
+
+
+class EntryRemoval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A decision to take back, and why."""
+
+    id: int
+    reason: str
+
+
+class LogAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which rows of the log; `next` of an answer is the `before` of the next page."""
+
+    kinds: str = ""
+    """Several with commas: `refusal,alarm`; empty for all."""
+    ecosystem: str | None = None
+    name: str | None = None
+    version: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    before: int | None = None
+    limit: Limit = 100
+
+
+class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An account to make."""
+
+    name: str
+    password: str
+    admin: bool = False
+
+
+class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another password for an account."""
+
+    name: str
+    password: str
+
+
+class TokensAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which tokens."""
+
+    account: str | None = None
+
+
+class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A token to make."""
+
+    account: str
+    note: str = ""
+    scope: Literal["read", "publish", "admin"] = "publish"
+    days: int | None = None
+    """For how long; for ever when left out."""
+
+
+class CacheAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which part of the cache."""
+
+    ecosystem: str | None = None

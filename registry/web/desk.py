@@ -1,0 +1,21 @@
+"""What the API's handlers work with: everything that an admin can ask for or change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry.identity.tokens import Tokens
+from registry.identity.users import Users
+from registry.pipeline.operations import Doctor, Operations
+from registry.pipeline.policy_operations import PolicyOperations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The admin's desk."""
+
+    policy: PolicyOperations
+    operations: Operations
+    users: Users
+    tokens: Tokens
+    doctor: Doctor

@@ -1,0 +1,279 @@
+"""The operations of the API, one line each in `ENDPOINTS`, and what each does.
+
+An operation needs an admin unless its line says otherwise. Only POST, PUT and DELETE change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from registry.errors import Malformed
+from registry.model.accounts import Account, PolicyEntry
+from registry.model.events import Client
+from registry.pipeline.operations import Verification
+from registry.pipeline.policy_operations import Standing
+from registry.web import answers, asks
+from registry.web.desk import Desk
+from registry.web.openapi import Endpoint
+
+T = TypeVar("T")
+
+
+async def _whoami(_: Desk, __: asks.Nothing, by: Client) -> answers.WhoAmI:
+    return answers.WhoAmI.of(by)
+
+
+async def _doctor(desk: Desk, _: asks.Nothing, __: Client) -> answers.Health:
+    checks = tuple(await desk.doctor())
+    return answers.Health(ok=all(check.ok for check in checks), checks=checks)
+
+
+async def _policy_status(desk: Desk, _: asks.Nothing, __: Client) -> Standing:
+    return await desk.policy.status()
+
+
+async def _policy_explain(desk: Desk, ask: asks.ExplainAsk, _: Client) -> answers.Explained:
+    return answers.Explained.of(await desk.policy.explain(ask.ecosystem, ask.name, ask.version))
+
+
+async def _policy_entries(desk: Desk, ask: asks.EntriesAsk, _: Client) -> answers.EntryPage:
+    found = [
+        entry
+        for entry in await desk.policy.entries()
+        if ask.ecosystem in {None, entry.ecosystem} and ask.kind in {None, entry.kind}
+    ]
+    items, following = _page(found, ask)
+    return answers.EntryPage(items=items, next=following)
+
+
+async def _policy_add(desk: Desk, ask: asks.NewEntry, by: Client) -> PolicyEntry:
+    return await desk.policy.add(
+        ask.kind,
+        ask.ecosystem,
+        ask.pattern,
+        versions=ask.versions,
+        reason=ask.reason,
+        days=ask.days,
+        by=by,
+    )
+
+
+async def _policy_remove(desk: Desk, ask: asks.EntryRemoval, by: Client) -> PolicyEntry:
+    return await desk.policy.remove(ask.id, reason=ask.reason, by=by)
+
+
+async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExplained:
+    decision, first = await desk.operations.refusal(ask.id)
+    return answers.RefusalExplained(id=ask.id, verdict=answers.Verdict.of(decision), first=first)
+
+
+async def _audit_log(desk: Desk, ask: asks.LogAsk, _: Client) -> answers.EventPage:
+    if ask.since is not None and ask.since.tzinfo is None:
+        raise Malformed("`since` needs a time zone, like 2026-11-21T00:00:00Z.")
+    rows = await desk.operations.audit_log(
+        kinds=[kind for kind in ask.kinds.split(",") if kind],
+        ecosystem=ask.ecosystem,
+        name=ask.name,
+        version=ask.version,
+        actor=ask.actor,
+        since=ask.since,
+        before=ask.before,
+        limit=ask.limit,
+    )
+    return answers.EventPage(items=rows, next=rows[-1].seq if len(rows) == ask.limit else None)
+
+
+async def _audit_who(desk: Desk, ask: asks.WhoAsk, _: Client) -> answers.ReceiptPage:
+    found = await desk.operations.audit_who(ask.ecosystem, ask.name, ask.version)
+    items, following = _page(found, ask)
+    return answers.ReceiptPage(items=items, next=following)
+
+
+async def _audit_verify(desk: Desk, _: asks.Nothing, __: Client) -> Verification:
+    return await desk.operations.audit_verify()
+
+
+async def _users_list(desk: Desk, ask: asks.Paged, _: Client) -> answers.AccountPage:
+    items, following = _page(await desk.users.list(), ask)
+    return answers.AccountPage(items=items, next=following)
+
+
+async def _users_add(desk: Desk, ask: asks.NewUser, by: Client) -> Account:
+    return await desk.users.add(ask.name, ask.password, admin=ask.admin, by=by)
+
+
+async def _users_passwd(desk: Desk, ask: asks.NewPassword, by: Client) -> Account:
+    return await desk.users.passwd(ask.name, ask.password, by=by)
+
+
+async def _users_remove(desk: Desk, ask: asks.ByName, by: Client) -> Account:
+    return await desk.users.remove(ask.name, by=by)
+
+
+async def _tokens_list(desk: Desk, ask: asks.TokensAsk, _: Client) -> answers.TokenPage:
+    items, following = _page(await desk.tokens.list(ask.account), ask)
+    return answers.TokenPage(items=tuple(map(answers.TokenShown.of, items)), next=following)
+
+
+async def _tokens_create(desk: Desk, ask: asks.NewToken, by: Client) -> answers.TokenMade:
+    token, text = await desk.tokens.create(ask.account, note=ask.note, scope=ask.scope, days=ask.days, by=by)
+    return answers.TokenMade(token=answers.TokenShown.of(token), text=text)
+
+
+async def _tokens_revoke(desk: Desk, ask: asks.ById, by: Client) -> answers.TokenShown:
+    return answers.TokenShown.of(await desk.tokens.revoke(ask.id, by=by))
+
+
+async def _cache_list(desk: Desk, ask: asks.CacheAsk, _: Client) -> answers.CachePage:
+    items, following = _page(await desk.operations.cache_list(ask.ecosystem), ask)
+    return answers.CachePage(items=items, next=following)
+
+
+async def _cache_usage(desk: Desk, _: asks.Nothing, __: Client) -> answers.CacheUsage:
+    found: dict[tuple[str, str], answers.Usage] = {}
+    for cached in await desk.operations.cache_list():
+        key = (cached.project.ecosystem, cached.origin)
+        so_far = found.get(key) or answers.Usage(
+            ecosystem=key[0], origin=key[1], projects=0, files=0, bytes=0
+        )
+        found[key] = msgspec.structs.replace(
+            so_far,
+            projects=so_far.projects + 1,
+            files=so_far.files + cached.files,
+            bytes=so_far.bytes + cached.bytes,
+        )
+    items = tuple(found[key] for key in sorted(found))
+    return answers.CacheUsage(items=items, bytes=sum(usage.bytes for usage in items))
+
+
+def _page(items: Sequence[T], ask: asks.Paged | asks.WhoAsk) -> tuple[tuple[T, ...], int | None]:
+    """The part of a list that is asked for, and the offset of the next part."""
+    end = ask.offset + ask.limit
+    return tuple(items[ask.offset : end]), end if end < len(items) else None
+
+
+ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        "GET", "/whoami", "Who these credentials name", asks.Nothing, answers.WhoAmI, _whoami, role="reader"
+    ),
+    Endpoint(
+        "GET",
+        "/doctor",
+        "Every part looked at, with a remedy for what is wrong",
+        asks.Nothing,
+        answers.Health,
+        _doctor,
+    ),
+    Endpoint("GET", "/policy", "The policy in force", asks.Nothing, Standing, _policy_status),
+    Endpoint(
+        "GET",
+        "/policy/explain",
+        "Every objection against a name or a version",
+        asks.ExplainAsk,
+        answers.Explained,
+        _policy_explain,
+    ),
+    Endpoint(
+        "GET",
+        "/policy/entries",
+        "What operators allowed, denied and claimed",
+        asks.EntriesAsk,
+        answers.EntryPage,
+        _policy_entries,
+    ),
+    Endpoint(
+        "POST",
+        "/policy/entries",
+        "Allow, deny or claim a name or glob",
+        asks.NewEntry,
+        PolicyEntry,
+        _policy_add,
+        status=201,
+    ),
+    Endpoint(
+        "DELETE",
+        "/policy/entries/{id}",
+        "Take an entry out of force",
+        asks.EntryRemoval,
+        PolicyEntry,
+        _policy_remove,
+    ),
+    Endpoint(
+        "GET",
+        "/refusals/{id}",
+        "The decision behind a /why/ address",
+        asks.ById,
+        answers.RefusalExplained,
+        _refusal,
+        role="public",
+    ),
+    Endpoint(
+        "GET", "/audit/log", "Rows of the log, newest first", asks.LogAsk, answers.EventPage, _audit_log
+    ),
+    Endpoint(
+        "GET", "/audit/who", "Who was given files of a project", asks.WhoAsk, answers.ReceiptPage, _audit_who
+    ),
+    Endpoint(
+        "GET",
+        "/audit/verify",
+        "Whether the log's chain is unbroken",
+        asks.Nothing,
+        Verification,
+        _audit_verify,
+    ),
+    Endpoint("GET", "/users", "All accounts", asks.Paged, answers.AccountPage, _users_list),
+    Endpoint("POST", "/users", "Make an account", asks.NewUser, Account, _users_add, status=201),
+    Endpoint(
+        "PUT",
+        "/users/{name}/password",
+        "Give an account another password",
+        asks.NewPassword,
+        Account,
+        _users_passwd,
+    ),
+    Endpoint(
+        "DELETE",
+        "/users/{name}",
+        "Remove an account and revoke its tokens",
+        asks.ByName,
+        Account,
+        _users_remove,
+    ),
+    Endpoint(
+        "GET",
+        "/tokens",
+        "All tokens, or those of one account",
+        asks.TokensAsk,
+        answers.TokenPage,
+        _tokens_list,
+    ),
+    Endpoint(
+        "POST",
+        "/tokens",
+        "Make a token; its text is in this answer only",
+        asks.NewToken,
+        answers.TokenMade,
+        _tokens_create,
+        status=201,
+    ),
+    Endpoint("DELETE", "/tokens/{id}", "Revoke a token", asks.ById, answers.TokenShown, _tokens_revoke),
+    Endpoint(
+        "GET",
+        "/cache",
+        "Projects with files held, the largest first",
+        asks.CacheAsk,
+        answers.CachePage,
+        _cache_list,
+    ),
+    Endpoint(
+        "GET",
+        "/cache/usage",
+        "What the cache takes, by ecosystem and origin",
+        asks.Nothing,
+        answers.CacheUsage,
+        _cache_usage,
+    ),
+)
