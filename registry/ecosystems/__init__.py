@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 
+from registry.ecosystems.npm import NPM
 from registry.ecosystems.pypi import PYPI
 from registry.model.ecosystem import Ecosystem
 
-
-def _found(module: str, name: str) -> tuple[Ecosystem, ...]:
-    try:
-        return (getattr(import_module(module), name),)
-    except (ImportError, AttributeError):
-        return ()
-
-
-ECOSYSTEMS: Mapping[str, Ecosystem] = {e.name: e for e in (PYPI, *_found("registry.ecosystems.npm", "NPM"))}
+ECOSYSTEMS: Mapping[str, Ecosystem] = {ecosystem.name: ecosystem for ecosystem in (PYPI, NPM)}
+"""By the first part of the path and of every key."""
 
 __all__ = ["ECOSYSTEMS"]

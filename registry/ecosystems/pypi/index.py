@@ -2,7 +2,7 @@
 
 Nothing of a source's document reaches a client but through here. Every entry is taken apart and checked; one
 that is forged or broken is dropped with a sentence, a document that can't be read at all is SourceFailed.
-Files that no installer takes any more (eggs, Windows installers) are passed over in silence.
+Files that no installer takes any more (eggs, versions from before PEP 440) are passed over in silence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 import msgspec
 from packaging.version import Version
 
-from registry.ecosystems.pypi.names import ARTIFACT_SUFFIXES, parse_filename, parse_name, parse_version, shown
+from registry.ecosystems.pypi.names import (
+    ARTIFACT_SUFFIXES,
+    Outdated,
+    parse_filename,
+    parse_name,
+    parse_version,
+    shown,
+)
 from registry.ecosystems.pypi.refusal import is_tombstone
 from registry.errors import Malformed, SourceFailed
 from registry.model.artifacts import STRENGTH, Artifact, Digest
@@ -217,6 +224,8 @@ def _checked(
             continue
         try:
             artifact = _artifact(project, entry, base, now)
+        except Outdated:
+            continue
         except Malformed as error:
             dropped.append(str(error))
             continue
@@ -252,10 +261,11 @@ def _artifact(project: Project, entry: _Entry, base: str, now: datetime) -> Arti
 
 
 def _absolute(filename: str, url: str, base: str) -> str:
-    if not url.isascii() or any(letter <= " " or letter in "\\\x7f" for letter in url):
+    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
         raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.")
     try:
-        whole = urljoin(base, url).partition("#")[0]
+        whole = url if url.startswith(("https://", "http://")) else urljoin(base, url)
+        whole = whole.partition("#")[0]
         parts = urlsplit(whole)
         _ = parts.port  # raises for an impossible one
     except ValueError:

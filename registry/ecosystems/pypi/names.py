@@ -42,6 +42,10 @@ _FILENAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._+!-")
 _PATTERN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-*?")
 
 
+class Outdated(Malformed):
+    """An sdist whose version is from before PEP 440: real, but no installer can use it."""
+
+
 class FileName(msgspec.Struct, frozen=True):
     """What the name of a file says about it."""
 
@@ -155,7 +159,7 @@ def _sdist_version(project: Project, filename: str, stem: str) -> str:
     try:
         return str(Version(stem[cut + 1 :]))
     except InvalidVersion:
-        raise Malformed(f"{shown(filename)} has no version that PEP 440 knows.") from None
+        raise Outdated(f"{shown(filename)} has no version that PEP 440 knows.") from None
 
 
 def _refuse_foreign_letters(text: str) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from registry.ecosystems.pypi.names import MAX_FILENAME
+from registry.errors import Refused
 from registry.model.decisions import Decision, Effect, Refusal
 from registry.model.ecosystem import RefusalBody
 from registry.model.names import Project
@@ -25,10 +26,7 @@ _WORDS = {Effect.DENY: "blocked", Effect.HOLD: "held"}
 
 def render_refusal(refusal: Refusal) -> RefusalBody:
     """A refusal as a problem document, with the address of its explanation as type and as `why`."""
-    leading = refusal.decision.leading
-    held = leading is not None and leading.effect is Effect.HOLD
-    title = "Held by policy" if held else "Blocked by policy"
-    return _problem(refusal.why, 403, title, refusal.message, why=refusal.why)
+    return _problem(refusal.why, Refused.status, Refused.title, refusal.message, why=refusal.why)
 
 
 def render_error(status: int, title: str, message: str) -> RefusalBody:
