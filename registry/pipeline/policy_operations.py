@@ -82,8 +82,7 @@ class PolicyInCharge(Protocol):
         """Why the policy file as it is now isn't in force; empty when it is."""
 
     async def reload(self) -> None:
-        """Join file and rows again; a broken file leaves its last good content in force, joined with the
-        rows of now."""
+        """Join file and rows again and swap; a broken file leaves the last good policy in force."""
 
 
 class PolicyOperations:
@@ -104,13 +103,18 @@ class PolicyOperations:
         self._catalogue = catalogue
         self._clock = clock
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the policy file as it is now, and rows added since it broke, aren't in force."""
+        return tuple(self._policy.problems)
+
     async def status(self) -> Standing:
         """Modes, revision, and what is wrong with the file."""
         policy = self._policy.current
         return Standing(
             revision=policy.revision,
             modes={name: policy.mode(name) for name in self._ecosystems},
-            problems=tuple(self._policy.problems),
+            problems=self.problems,
             entries=len(await self._store.entries()),
         )
 

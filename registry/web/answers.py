@@ -134,6 +134,14 @@ class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Decreed(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of policy, stored and logged."""
+
+    entry: PolicyEntry
+    problems: tuple[str, ...]
+    """Why it doesn't count yet: what is wrong with the policy file. Empty when it counts."""
+
+
 class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
     """Policy entries, oldest first."""
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from registry.errors import Malformed
-from registry.model.accounts import Account, PolicyEntry
+from registry.model.accounts import Account
 from registry.model.events import Client
 from registry.pipeline.operations import Verification
 from registry.pipeline.policy_operations import Standing
@@ -49,8 +49,8 @@ async def _policy_entries(desk: Desk, ask: asks.EntriesAsk, _: Client) -> answer
     return answers.EntryPage(items=items, next=following)
 
 
-async def _policy_add(desk: Desk, ask: asks.NewEntry, by: Client) -> PolicyEntry:
-    return await desk.policy.add(
+async def _policy_add(desk: Desk, ask: asks.NewEntry, by: Client) -> answers.Decreed:
+    entry = await desk.policy.add(
         ask.kind,
         ask.ecosystem,
         ask.pattern,
@@ -59,10 +59,12 @@ async def _policy_add(desk: Desk, ask: asks.NewEntry, by: Client) -> PolicyEntry
         days=ask.days,
         by=by,
     )
+    return answers.Decreed(entry=entry, problems=desk.policy.problems)
 
 
-async def _policy_remove(desk: Desk, ask: asks.EntryRemoval, by: Client) -> PolicyEntry:
-    return await desk.policy.remove(ask.id, reason=ask.reason, by=by)
+async def _policy_remove(desk: Desk, ask: asks.EntryRemoval, by: Client) -> answers.Decreed:
+    entry = await desk.policy.remove(ask.id, reason=ask.reason, by=by)
+    return answers.Decreed(entry=entry, problems=desk.policy.problems)
 
 
 async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExplained:
@@ -189,7 +191,7 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         "/policy/entries",
         "Allow, deny or claim a name or glob",
         asks.NewEntry,
-        PolicyEntry,
+        answers.Decreed,
         _policy_add,
         status=201,
     ),
@@ -198,7 +200,7 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         "/policy/entries/{id}",
         "Take an entry out of force",
         asks.EntryRemoval,
-        PolicyEntry,
+        answers.Decreed,
         _policy_remove,
     ),
     Endpoint(
