@@ -35,10 +35,10 @@ _TAG = re.compile(r"[0-9A-Za-z_~-][0-9A-Za-z._~-]*")
 _NEVER = frozenset({"node_modules", "favicon.ico"})
 
 CORE_MODULES = frozenset(
-    "assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns "
-    "domain events fs http http2 https inspector module net os path perf_hooks process punycode querystring "
-    "readline repl stream string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads "
-    "zlib".split()  # noqa: SIM905 - reads better as one text
+    "assert async_hooks buffer child_process cluster console constants crypto "  # noqa: SIM905 - one text
+    "dgram diagnostics_channel dns domain events fs http http2 https inspector module net os path perf_hooks "
+    "process punycode querystring readline repl stream string_decoder sys timers tls trace_events tty url "
+    "util v8 vm wasi worker_threads zlib".split()
 )
 """What `require` finds inside Node itself, so nobody may publish under these names any more."""
 

@@ -122,7 +122,7 @@ def _service(target: Target, rest: tuple[str, ...]) -> Ask:
         case ("package", *details):
             name, details_of_it = _take_name(tuple(details) or ("",))
             return _tags(target, parse_name(name), details_of_it)
-    # `-/v1/login` belongs here: a 404 makes npm fall back from the browser to name and password.
+    # `-/v1/login` ends here too: a 404 makes npm fall back from the browser to name and password.
     raise _unknown()
 
 

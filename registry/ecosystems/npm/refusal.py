@@ -34,8 +34,9 @@ def render_refusal(refusal: Refusal) -> RefusalBody:
 
 
 def render_error(status: int, title: str, message: str) -> RefusalBody:
-    """Any other error."""
-    return _body(message, {"error": message, "title": title, "status": status})
+    """Any other error; without a notice for 404, which `npm publish` and `npm login` meet on their good way."""
+    body = _body(message, {"error": message, "title": title, "status": status})
+    return RefusalBody(body.content_type, body.body) if status == 404 else body
 
 
 def _body(message: str, document: dict[str, object]) -> RefusalBody:

@@ -22,9 +22,9 @@ FULL = Representation("full", "application/json")
 INSTALL = Representation("install", "application/vnd.npm.install-v1+json")
 
 ABBREVIATED = frozenset(
-    "name version deprecated dependencies optionalDependencies devDependencies bundleDependencies "
-    "bundledDependencies peerDependencies peerDependenciesMeta acceptDependencies bin directories dist "
-    "engines _hasShrinkwrap hasInstallScript cpu os libc funding _npmUser".split()  # noqa: SIM905 - reads better as one text
+    "name version deprecated dependencies optionalDependencies devDependencies "  # noqa: SIM905 - one text
+    "bundleDependencies bundledDependencies peerDependencies peerDependenciesMeta acceptDependencies bin "
+    "directories dist engines _hasShrinkwrap hasInstallScript cpu os libc funding _npmUser".split()
 )
 """What an installer needs of a version; `_npmUser` because pnpm reads its trust evidence there."""
 
