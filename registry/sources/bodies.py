@@ -67,8 +67,8 @@ async def read_document(response: ClientResponse, limits: Limits, name: str) -> 
     too_large = (
         f"{name} sent an index larger than {limit:,} bytes; raise {limits.document_setting} to accept it."
     )
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding not in {"", "identity", "gzip", "x-gzip"}:
+    coding = coding_of(response)
+    if coding not in {"identity", "gzip", "x-gzip"}:
         raise SourceFailed(f"{name} sent an index in a coding that was not asked for ({coding[:20]!r}).")
     if (response.content_length or 0) > limit:
         raise SourceFailed(too_large)
@@ -84,6 +84,11 @@ async def read_document(response: ClientResponse, limits: Limits, name: str) -> 
     if inflater is not None:
         inflater.finish()
     return body.getvalue()
+
+
+def coding_of(response: ClientResponse) -> str:
+    """All Content-Encodings of a body, lower case, in the order they were applied; `identity` for none."""
+    return ", ".join(response.headers.getall("Content-Encoding", ())).strip().lower() or "identity"
 
 
 class Inflater:

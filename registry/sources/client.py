@@ -19,7 +19,7 @@ from yarl import URL
 
 from registry.errors import NotFound, SourceFailed, SourceTimedOut, Unavailable
 from registry.model.ports import Clock
-from registry.sources.bodies import CHUNK, chunks, read_document
+from registry.sources.bodies import CHUNK, chunks, coding_of, read_document
 from registry.sources.breaker import Breaker
 from registry.sources.egress import (
     EgressBlocked,
@@ -264,7 +264,7 @@ class Client:
             raise NotFound(f"{self.name} has no such file any more ({response.status}).")
         if response.status != 200:
             raise unexpected(self.name, response.status)
-        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        coding = coding_of(response)
         if coding != "identity":
             raise SourceFailed(
                 f"{self.name} sent the file coded ({coding[:20]!r}), although asked for plain bytes."

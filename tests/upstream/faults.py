@@ -179,12 +179,15 @@ def coded(coding: str = "gzip") -> Fault:
 def gzip_bomb(size: int) -> Fault:
     """U25: a small gzip of `size` zeros."""
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as output:
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as output:
         for _ in range(size // 65_536):
             output.write(bytes(65_536))
-    return lambda answer: replace(
-        answer, body=packed.getvalue(), headers=(*answer.headers, ("Content-Encoding", "gzip"))
-    )
+
+    def fault(answer: Answer) -> Answer:
+        headers = tuple(header for header in answer.headers if header[0] != "Content-Encoding")
+        return replace(answer, body=packed.getvalue(), headers=(*headers, ("Content-Encoding", "gzip")))
+
+    return fault
 
 
 def rewritten(old: str, new: str) -> Fault:
