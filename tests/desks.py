@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from registry.ecosystems import ECOSYSTEMS
-from registry.errors import NotFound
+from registry.errors import NotFound, RegistryError
 from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact, Holding
 from registry.model.decisions import Decision
@@ -25,6 +26,7 @@ from registry.pipeline.policy_operations import PolicyOperations
 from registry.provenance.chain import GENESIS, canonical, row_hash
 from registry.web.admin import api_routes
 from registry.web.desk import Desk
+from registry.web.problems import error_response
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
 
@@ -182,7 +184,14 @@ class DeskWorld:
                 request.headers.get("User-Agent", ""),
             )
 
-        application = web.Application()
+        @web.middleware
+        async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except RegistryError as error:
+                return error_response(error, None)
+
+        application = web.Application(middlewares=[edge])
         application.add_routes(api_routes(self.desk, identify, read=read))
         return application
 

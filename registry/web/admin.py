@@ -1,6 +1,7 @@
-"""The API: endpoints as routes. Who may, is the request sound, run, answer; errors are problem+json.
+"""The API: endpoints as routes. Who may, is the request sound, run, answer.
 
-There are no cookies: a change needs an Authorization header, JSON, and no foreign page behind it.
+There are no cookies: a change needs an Authorization header, JSON, and no foreign page behind it. Errors are
+raised; the edge of the server makes problem+json of them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from registry import __version__
-from registry.errors import Forbidden, Malformed, RegistryError, TooLarge, Unauthenticated, Unavailable
+from registry.errors import Forbidden, Malformed, TooLarge, Unauthenticated
 from registry.model.events import Client
-from registry.web.answers import Problem
 from registry.web.desk import Desk
 from registry.web.endpoints import ENDPOINTS
 from registry.web.openapi import PREFIX, Endpoint, Role, document
@@ -38,34 +38,15 @@ def api_routes(desk: Desk, identify: Identified, *, read: Literal["anyone", "use
     return [web.get(f"{PREFIX}/openapi.json", openapi), *routes]
 
 
-def problem(error: RegistryError) -> web.Response:
-    """An error as problem+json (RFC 9457), with the headers that its status asks for."""
-    response = web.Response(
-        status=error.status,
-        body=msgspec.json.encode(Problem(title=error.title, status=error.status, detail=str(error))),
-        content_type="application/problem+json",
-        headers={hdrs.CACHE_CONTROL: "no-store"},
-    )
-    if isinstance(error, Unauthenticated):
-        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="registry", charset="UTF-8"')
-        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="registry"')
-    if isinstance(error, Unavailable):
-        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
-    return response
-
-
 def _route(
     endpoint: Endpoint[Any, Any], desk: Desk, identify: Identified, *, anyone_reads: bool
 ) -> web.RouteDef:
     async def respond(request: web.Request) -> web.Response:
-        try:
-            client = await identify(request)
-            _admit(endpoint.role, client, anyone_reads=anyone_reads)
-            if endpoint.method != hdrs.METH_GET:
-                _refuse_foreign_pages(request)
-            answer = await endpoint.run(desk, await _read(endpoint, request), client)
-        except RegistryError as error:
-            return problem(error)
+        client = await identify(request)
+        _admit(endpoint.role, client, anyone_reads=anyone_reads)
+        if endpoint.method != hdrs.METH_GET:
+            _refuse_foreign_pages(request)
+        answer = await endpoint.run(desk, await _read(endpoint, request), client)
         return web.Response(
             status=endpoint.status,
             body=msgspec.json.encode(answer),

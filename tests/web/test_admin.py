@@ -286,5 +286,5 @@ async def test_a_wrong_request_gets_a_problem_that_says_what(
 async def test_who_is_unknown_is_told_how_to_log_in(api: Api) -> None:
     async with api.get(f"{PREFIX}/users") as response:
         assert response.status == 401
-        assert [h.split()[0] for h in response.headers.getall("WWW-Authenticate")] == ["Basic", "Bearer"]
+        assert response.headers["WWW-Authenticate"].startswith("Basic ")
         assert response.headers["Cache-Control"] == "no-store"
