@@ -1,0 +1,1 @@
+"""Who got what: the log's hash chain and the reports made from it. Pure: no files, no clock, no database."""

@@ -1,0 +1,123 @@
+r"""The hash chain that makes the log tamper-evident. Anyone can check it with sha256 and a JSON parser.
+
+    body   the event as JSON: UTF-8, keys sorted, no spaces, fields without a value left out,
+           `at` as 2026-11-21T22:37:00.000000Z
+    hash   sha256(previous in lower-case hex + "\n" + body), in hex
+    first  its `previous` is 64 zeros; numbers run 1, 2, 3 ... without gaps
+
+A field that is added to events later is left out of older bodies, so their hashes stay what they were.
+Edits, deletions, insertions and swaps are found by `first_break`; cutting off the newest rows is found by
+comparing with a row (an anchor) that was written down elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from registry.model.events import Event, LoggedEvent
+
+GENESIS = "0" * 64
+"""`previous` of the first row."""
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder(Event)
+
+
+class Break(msgspec.Struct, frozen=True):
+    """Where a chain stops being one."""
+
+    seq: int
+    """Number of the first row that can't be trusted."""
+    reason: str
+
+
+def canonical(event: Event) -> bytes:
+    """The event's canonical bytes, the JSON that its hash is over.
+
+    Text that isn't valid Unicode (lone surrogates out of a header or a foreign document) is kept with
+    replacement characters: hostile text must not keep an event out of the log.
+    """
+    facts: dict[str, Any] = {
+        "kind": event.kind.value,
+        "at": event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "actor": event.actor,
+    }
+    if event.project is not None:
+        facts["project"] = event.project
+    if event.detail:
+        facts["detail"] = event.detail
+    for name in ("version", "filename", "sha256"):
+        if (value := getattr(event, name)) is not None:
+            facts[name] = value
+    for name in ("address", "agent"):
+        if value := getattr(event, name):
+            facts[name] = value
+    try:
+        return _ENCODER.encode(facts)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_printable(msgspec.to_builtins(facts)))
+
+
+def read(body: bytes | str) -> Event | None:
+    """The event whose canonical bytes these are; None when they are not what `canonical` writes."""
+    data = body.encode() if isinstance(body, str) else body
+    try:
+        event = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return event if canonical(event) == data else None
+
+
+def row_hash(previous: str, body: bytes) -> str:
+    """The hash of a row, from the hash of the row before and its own canonical bytes."""
+    return hashlib.sha256(previous.encode("ascii") + b"\n" + body).hexdigest()
+
+
+def first_break(rows: Iterable[LoggedEvent], after: int = 0, previous: str = GENESIS) -> Break | None:
+    """The first row that doesn't follow from the one before it, or None for an unbroken chain.
+
+    `rows` come in order; `after` and `previous` are number and hash of a trusted row that they follow.
+    """
+    expected = after
+    for row in rows:
+        expected += 1
+        if row.seq != expected:
+            missing = (
+                f"row {expected} is missing"
+                if row.seq > expected
+                else f"row {row.seq} stands in the wrong place"
+            )
+            return Break(min(expected, row.seq), f"{missing}.")
+        if row.previous != previous:
+            return Break(row.seq, f"row {row.seq} doesn't name the hash of the row before it.")
+        if row.hash != row_hash(previous, canonical(row.event)):
+            return Break(row.seq, f"row {row.seq} was changed after it was written.")
+        previous = row.hash
+    return None
+
+
+def unreadable(seq: int) -> Event:
+    """Stands for a row whose bytes are no event any more, so that a replay can name it and go on."""
+    return _DECODER.decode(
+        _ENCODER.encode(
+            {
+                "kind": "alarm",
+                "at": datetime.fromtimestamp(0, UTC),
+                "actor": "log",
+                "detail": {"reason": f"Row {seq} of the log is not readable; run `registry audit verify`."},
+            }
+        )
+    )
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(entry) for key, entry in value.items()}
+    return value

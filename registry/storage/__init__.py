@@ -1,0 +1,14 @@
+"""Where things are kept: content files on volumes, rows in one SQLite database, rendered indexes in memory.
+
+    database = Database.open(data / "registry.db")      checks, migrates, starts the writer
+    volume = Volume(root, database); await volume.start()
+    Blobs, Documents                over a volume
+    Catalogue, ProvenanceLog, Refusals, PolicyStore, Accounts    over the database
+    Shelf                           in memory
+
+Each implements the port of its name in `model/ports.py`. The order of an ingest, which a crash at any point
+leaves consistent: temp file, fsync, rename, fsync of the directory, commit of the row, last bytes.
+
+Belongs here: system calls on volumes, SQL, and nothing else; `apsw` is named in this folder only. A change
+of any table appends its event to the log within the same transaction.
+"""

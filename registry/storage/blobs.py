@@ -1,0 +1,178 @@
+"""Verified bytes by their sha256, as files on a volume.
+
+A blob's file is trusted without reading it while size, mtime and inode are those it had when its bytes were
+last known to be right (kept in the `blob` table). Anything else is hashed once before it is served; a file
+that fails is moved to `bad/`, an alarm is raised, and the blob isn't here any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import apsw
+
+from registry.errors import RegistryError
+from registry.model.events import Event, Kind
+from registry.model.ports import Clock
+from registry.storage.database import Database
+from registry.storage.durable import digest_of, read_whole
+from registry.storage.staging import FileStaging
+from registry.storage.volume import Volume
+
+Alarm = Callable[[Event], Awaitable[object]]
+Look = tuple[int, int, int]
+"""Size, mtime in nanoseconds, inode."""
+
+_LOG = logging.getLogger(__name__)
+_REMEMBERED = 10_000
+
+
+class Blobs:
+    """The port's implementation over one volume."""
+
+    def __init__(self, volume: Volume, database: Database, clock: Clock, alarm: Alarm) -> None:
+        """`alarm` records an event; ProvenanceLog.record will do."""
+        self._volume = volume
+        self._database = database
+        self._clock = clock
+        self._alarm = alarm
+        self._trusted: OrderedDict[str, Look] = OrderedDict()
+        self._checks: dict[str, asyncio.Task[bool]] = {}
+
+    async def stage(self, size_hint: int | None = None) -> FileStaging:
+        """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
+        await self._volume.identified()
+        loop = asyncio.get_running_loop()
+
+        def committed(sha256: str, status: os.stat_result) -> None:
+            loop.call_soon_threadsafe(self._trust, sha256, _look(status))
+
+        staging = FileStaging(self._volume, committed)
+        try:
+            await self._volume.run(lambda: staging.open(size_hint or 0))
+        except asyncio.CancelledError:
+            await staging.discard()
+            raise
+        return staging
+
+    async def find(self, sha256: str) -> Path | None:
+        """Where the blob lies, if it is here and is what it was when committed. Raises Unavailable when the
+        volume is gone or hangs."""
+        path = self._volume.blob(sha256)
+        look = await self._volume.quickly(lambda: _look_at(path))
+        if look is None:
+            await self._volume.identified()
+            await self._volume.quickly(self._volume.require_identity)
+            return None
+        if self._trusted.get(sha256) == look or self._recorded(sha256) == look:
+            self._remember(sha256, look)
+            return path
+        return path if await self._checked(sha256, path, look) else None
+
+    async def put(self, data: bytes) -> str:
+        """A small blob in one go; gives its sha256."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if await self.find(sha256) is None:
+            staging = await self.stage(len(data))
+            await staging.write(data)
+            await staging.commit(())
+        return sha256
+
+    async def read(self, sha256: str) -> bytes | None:
+        """A small blob's bytes, verified; None if it isn't here."""
+        path = await self.find(sha256)
+        if path is None:
+            return None
+        data = await self._volume.quickly(lambda: read_whole(path))
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+        await self._condemn(sha256, path)
+        return None
+
+    async def _checked(self, sha256: str, path: Path, look: Look) -> bool:
+        """Whether the file's bytes are the blob's, hashed once for all who ask meanwhile."""
+        task = self._checks.get(sha256)
+        if task is None:
+            task = asyncio.create_task(self._check(sha256, path, look))
+            self._checks[sha256] = task
+            task.add_done_callback(lambda _: self._checks.pop(sha256, None))
+        return await asyncio.shield(task)
+
+    async def _check(self, sha256: str, path: Path, look: Look) -> bool:
+        actual = await self._volume.run(lambda: digest_of(path, "sha256"), work=look[0])
+        if actual != sha256:
+            await self._condemn(sha256, path)
+            return False
+        self._trust(sha256, look)
+        return True
+
+    async def _condemn(self, sha256: str, path: Path) -> None:
+        self._trusted.pop(sha256, None)
+        await self._volume.run(lambda: self._volume.quarantine(path))
+        self._database.post(
+            lambda connection: connection.execute(
+                "DELETE FROM blob WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256)
+            )
+        )
+        reason = (
+            f"A file on {self._volume.title} no longer has the bytes it was stored with; it is in bad/ now."
+        )
+        _LOG.error("%s sha256:%s", reason, sha256)
+        event = Event(
+            kind=Kind.ALARM,
+            at=self._clock.now(),
+            actor="storage",
+            sha256=sha256,
+            detail={"alarm": "damaged-blob", "reason": reason, "volume": self._volume.key},
+        )
+        try:
+            await self._alarm(event)
+        except RegistryError:
+            _LOG.exception("the alarm could not be recorded")
+
+    def _trust(self, sha256: str, look: Look) -> None:
+        """Remember, also in the database: a row that a crash loses only costs one more hashing."""
+        self._remember(sha256, look)
+        key = self._volume.key
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO blob (volume, sha256, size, mtime_ns, inode) VALUES (?, ?, ?, ?, ?)",
+                (key, sha256, *look),
+            )
+
+        self._database.post(job)
+
+    def _remember(self, sha256: str, look: Look) -> None:
+        self._trusted[sha256] = look
+        self._trusted.move_to_end(sha256)
+        if len(self._trusted) > _REMEMBERED:
+            self._trusted.popitem(last=False)
+
+    def _recorded(self, sha256: str) -> Look | None:
+        row = self._database.row(
+            "SELECT size, mtime_ns, inode FROM blob WHERE volume = ? AND sha256 = ?",
+            (self._volume.key, sha256),
+        )
+        return None if row is None else (row[0], row[1], row[2])
+
+
+def _look(status: os.stat_result) -> Look:
+    # inodes are unsigned 64 bits, SQLite's integers signed
+    return status.st_size, status.st_mtime_ns, status.st_ino & 0x7FFF_FFFF_FFFF_FFFF
+
+
+def _look_at(path: Path) -> Look | None:
+    """None when there is nothing; what isn't a plain file is nothing."""
+    try:
+        status = path.stat(follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _look(status) if stat.S_ISREG(status.st_mode) else None

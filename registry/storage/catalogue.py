@@ -1,0 +1,281 @@
+"""The rows about artifacts: first sight, facts, which bytes we hold, whose a project is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import apsw
+import msgspec
+
+from registry.errors import Conflict, NotFound
+from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.events import Event, Kind
+from registry.model.names import Project
+from registry.storage import pinning
+from registry.storage.database import Database, Row
+from registry.storage.holdings import COLUMNS, FACTS, facts_of, holding_of, row_of
+from registry.storage.provenance_log import append
+
+_replace = msgspec.structs.replace
+
+_ONE = f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ? AND filename = ?"  # noqa: S608 - constants
+_ALL = (
+    f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
+    " ORDER BY first_seen, filename"
+)
+_WRITE = (
+    f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
+    f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
+)
+_ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
+_FACTS = len(FACTS.split(", "))
+_ORIGIN_AT, _GONE_AT, _CONFLICT_AT = (
+    COLUMNS.split(", ").index(name) for name in ("origin", "gone", "conflict")
+)
+
+
+class Catalogue:
+    """The port's implementation over the `artifact` and `project` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def holding(self, project: Project, filename: str) -> Holding | None:
+        """The row of one file."""
+        row = self._database.row(_ONE, (project.ecosystem, project.name, filename))
+        return None if row is None else holding_of(project, row)
+
+    async def holdings(self, project: Project) -> tuple[Holding, ...]:
+        """All rows of a project, by first sight then file name."""
+        return await self._database.scan(
+            lambda connection: tuple(holding_of(project, row) for row in _rows(connection, project))
+        )
+
+    async def pins(self, project: Project) -> Mapping[str, Digest]:
+        """File name → the digest of first sight."""
+        rows = await self._database.scan(
+            lambda connection: connection.execute(
+                "SELECT filename, pin FROM artifact WHERE ecosystem = ? AND project = ? AND pin IS NOT NULL",
+                (project.ecosystem, project.name),
+            ).fetchall()
+        )
+        return {str(filename): Digest.parse(str(pin)) for filename, pin in rows}
+
+    async def remember(
+        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+    ) -> None:
+        """Insert rows for new artifacts, update the facts of known ones, mark vanished ones `gone`.
+
+        A file whose digest changed is logged as an alarm in the same transaction. Files of another origin are
+        left alone.
+
+        Nothing is written when nothing changed, and only what changed is looked at again in the writer.
+        """
+        changed, vanished = await self._database.scan(
+            lambda connection: _differences(_rows(connection, project), artifacts, origin)
+        )
+        if not changed and not vanished:
+            return
+
+        def job(connection: apsw.Connection) -> None:
+            _list(connection, project, origin)
+            for artifact in changed:
+                _merge(connection, artifact, origin, now)
+            for filename in vanished:
+                known = _one(connection, project, filename)
+                if known is not None and known.origin == origin and not known.gone:
+                    _write(connection, _replace(known, gone=True))
+
+        await self._database.write(job)
+
+    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
+        """Link verified bytes to a row and log the ingest, in one durable transaction. Raises NotFound for a
+        file that was never remembered or published."""
+
+        def job(connection: apsw.Connection) -> None:
+            _write(connection, pinning.held(_known(connection, project, filename), blob, size))
+            append(connection, event)
+
+        await self._database.write(job)
+
+    async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
+        """Link core metadata extracted from the verified file. Raises NotFound."""
+        await self._database.write(
+            lambda connection: _write(
+                connection, _replace(_known(connection, project, filename), metadata_blob=blob)
+            )
+        )
+
+    async def release(self, project: Project, filename: str) -> None:
+        """Forget that we hold the bytes (they rotted or were collected); the pin stays."""
+
+        def job(connection: apsw.Connection) -> None:
+            known = _one(connection, project, filename)
+            if known is not None:
+                _write(connection, _replace(known, blob=None, blob_size=None))
+
+        await self._database.write(job)
+
+    async def publish(
+        self, artifact: Artifact, metadata_blob: str | None, event: Event, *, claimed: bool = False
+    ) -> None:
+        """Insert a private file's row and log its publication, in one durable transaction.
+
+        Raises Conflict when the file name was ever used with other bytes or was unpublished, or the project
+        is known as public and nobody `claimed` it. The same bytes once more change and log nothing.
+        """
+        project = artifact.project
+
+        def job(connection: apsw.Connection) -> None:
+            known = _one(connection, project, artifact.filename)
+            if known is not None:
+                _require_same(known, artifact)
+                if known.origin == "private":
+                    return
+            if not claimed and _origin(connection, project) == "public":
+                raise Conflict(
+                    f"{project.name} is known here as a public package, so it can't be published as a private"
+                    " one; choose another name, or ask an operator to claim it."
+                )
+            _list(connection, project, "private")
+            fresh = known or pinning.first_seen(artifact, "private", event.at)
+            _write(connection, _replace(fresh, origin="private", metadata_blob=metadata_blob, gone=False))
+            append(connection, event)
+
+        await self._database.write(job)
+
+    async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
+        """Mark private files unpublished (their names are never reused) and log it. Raises NotFound."""
+
+        def job(connection: apsw.Connection) -> None:
+            for filename in filenames:
+                known = _known(connection, project, filename)
+                if known.origin != "private":
+                    raise NotFound(f"{filename} was not published here, so it can't be unpublished.")
+                _write(connection, _replace(known, gone=True))
+            append(connection, event)
+
+        await self._database.write(job)
+
+    async def origin(self, project: Project) -> str | None:
+        """`private` when anything was ever published here, else `public` when upstream has it, else None."""
+        return _origin_of(self._database.row(_ORIGIN, (project.ecosystem, project.name)))
+
+    async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
+        """Names with rows, sorted."""
+        rows = await self._database.scan(
+            lambda connection: connection.execute(
+                "SELECT public, private, name FROM project WHERE ecosystem = ? ORDER BY name", (ecosystem,)
+            ).fetchall()
+        )
+        return tuple(str(row[2]) for row in rows if origin in {None, _origin_of(row)})
+
+
+def _differences(
+    rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str
+) -> tuple[list[Artifact], list[str]]:
+    """Artifacts whose rows must be looked at again, and names of files that are no longer listed."""
+    known = {row[0]: row for row in rows}
+    changed = [
+        artifact
+        for artifact in artifacts
+        if (row := known.get(artifact.filename)) is None
+        or (
+            row[_ORIGIN_AT] == origin
+            and (row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
+        )
+    ]
+    listed = {artifact.filename for artifact in artifacts}
+    vanished = [
+        str(name)
+        for name, row in known.items()
+        if row[_ORIGIN_AT] == origin and not row[_GONE_AT] and name not in listed
+    ]
+    return changed, vanished
+
+
+def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: datetime) -> None:
+    known = _one(connection, artifact.project, artifact.filename)
+    if known is None:
+        _write(connection, pinning.first_seen(artifact, origin, now))
+        return
+    merged = pinning.seen_again(known, artifact)
+    if known.origin != origin or merged == known:
+        return
+    _write(connection, merged)
+    if merged.conflict is not None and merged.conflict != known.conflict:
+        append(connection, _alarm(merged, artifact, now))
+
+
+def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:
+    return Event(
+        kind=Kind.ALARM,
+        at=now,
+        actor="upstream",
+        project=announced.project,
+        version=announced.version,
+        filename=announced.filename,
+        detail={
+            "alarm": "changed-digest",
+            "reason": "The source announces other bytes under a name seen before; they are not let in.",
+            "pinned": str(holding.pin) if holding.pin else None,
+            "announced": str(holding.conflict),
+            "first_seen": holding.first_seen.isoformat(),
+            "url": announced.url,
+        },
+    )
+
+
+def _require_same(known: Holding, artifact: Artifact) -> None:
+    """Raises Conflict unless the artifact is the known one, and that wasn't unpublished."""
+    name = artifact.filename
+    if known.origin == "private" and known.gone:
+        raise Conflict(f"{name} was unpublished, and its name is never used again; publish a new version.")
+    shared = known.pin is not None and known.pin in artifact.digests
+    if not shared or pinning.contradiction(known, artifact) is not None:
+        raise Conflict(
+            f"{name} exists already with other bytes, and what exists never changes; publish a new version."
+        )
+
+
+def _rows(connection: apsw.Connection, project: Project) -> list[Row]:
+    return connection.execute(_ALL, (project.ecosystem, project.name)).fetchall()
+
+
+def _one(connection: apsw.Connection, project: Project, filename: str) -> Holding | None:
+    rows = connection.execute(_ONE, (project.ecosystem, project.name, filename)).fetchall()
+    return holding_of(project, rows[0]) if rows else None
+
+
+def _known(connection: apsw.Connection, project: Project, filename: str) -> Holding:
+    found = _one(connection, project, filename)
+    if found is None:
+        raise NotFound(f"{filename} is not a known file of {project.name}.")
+    return found
+
+
+def _write(connection: apsw.Connection, holding: Holding) -> None:
+    project = holding.artifact.project
+    connection.execute(_WRITE, (project.ecosystem, project.name, *row_of(holding)))
+
+
+def _list(connection: apsw.Connection, project: Project, origin: str) -> None:
+    """Note whose project it is."""
+    private = origin == "private"
+    connection.execute(
+        "INSERT INTO project (ecosystem, name, public, private) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET public = max(public, excluded.public), private = max(private, excluded.private)",
+        (project.ecosystem, project.name, int(not private), int(private)),
+    )
+
+
+def _origin(connection: apsw.Connection, project: Project) -> str | None:
+    rows = connection.execute(_ORIGIN, (project.ecosystem, project.name)).fetchall()
+    return _origin_of(rows[0] if rows else None)
+
+
+def _origin_of(row: Row | None) -> str | None:
+    if row is None:
+        return None
+    return "private" if row[1] else "public"

@@ -1,0 +1,229 @@
+"""The database: one writer thread with group commit, reads beside it that never wait for it.
+
+    database = Database.open(path)
+    await database.write(job)      job(connection) runs in the writer thread, within a transaction
+    database.rows(sql, values)     a point look-up on the loop's own connection: local disk, microseconds
+    await database.scan(job)       anything longer, in a thread with a connection of its own
+
+Jobs that wait while a commit is under way share the next one, so a hundred deliveries cost one fsync. Each
+job has a savepoint: one that raises takes nothing with it. `write` returns when the commit is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from registry.errors import Unavailable
+from registry.storage.connections import connect, prepare, unavailable
+from registry.storage.pool import Pool
+
+T = TypeVar("T")
+Job = Callable[[apsw.Connection], T]
+Row = tuple[Any, ...]
+
+_LOG = logging.getLogger(__name__)
+_BUSY_MS = 5_000
+_LARGEST_BATCH = 512
+_SCAN_THREADS = 2
+
+
+class Database:
+    """The appliance's SQLite file; `open` it, `close` it. Used from one event loop."""
+
+    def __init__(self, path: Path, writing: apsw.Connection) -> None:
+        self._path = path
+        self._writer = Writer(writing)
+        self._reading = connect(path, readonly=True)
+        self._scans = Pool("the database", _SCAN_THREADS)
+        self._scanning = threading.local()
+        self._opened: list[apsw.Connection] = []
+
+    @classmethod
+    def open(cls, path: Path, *, busy_ms: int = _BUSY_MS) -> Database:
+        """Check, migrate and open. Blocks; raises ConfigurationError (see `connections.prepare`)."""
+        return cls(path, prepare(path, busy_ms=busy_ms))
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a point look-up, on the caller's (the loop's) thread. Raises Unavailable.
+
+        All rows are read at once: a statement left open would hold its snapshot and stop checkpoints.
+        """
+        try:
+            return self._reading.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise unavailable(error) from error
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        """The first row of a point look-up, or None. Raises Unavailable."""
+        found = self.rows(sql, values)
+        return found[0] if found else None
+
+    async def write(self, job: Job[T]) -> T:
+        """Run a job and wait until what it did is durable. Raises what it raises, and Unavailable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._writer.put(Ticket(job, loop, future))
+        return await future
+
+    def post(self, job: Job[object]) -> None:
+        """Run a job with the next commit, without waiting. For what may be lost in a crash."""
+        self._writer.put(Ticket(job))
+
+    async def scan(self, job: Job[T]) -> T:
+        """Run a reading job in a thread. Keep it to pages: a long snapshot stops checkpoints."""
+
+        def run() -> T:
+            try:
+                return job(self._connection_of_thread())
+            except apsw.Error as error:
+                raise unavailable(error) from error
+
+        return await self._scans.run(run)
+
+    def check(self) -> None:
+        """For /-/ready. Raises Unavailable when the database can't be read or its writer has ended."""
+        self.row("SELECT 1 FROM fact LIMIT 1")
+        if not self._writer.alive:
+            raise Unavailable("The database's writer has stopped; restart the appliance.")
+
+    def close(self) -> None:
+        """Commit what waits, then close. Blocks; safe to call twice."""
+        self._writer.close()
+        self._scans.close()
+        self._reading.close()
+        for connection in self._opened:
+            try:
+                connection.close()
+            except apsw.Error:  # still in use by a scan: it goes with the process
+                _LOG.debug("a scan outlived the database")
+
+    def _connection_of_thread(self) -> apsw.Connection:
+        if not hasattr(self._scanning, "connection"):
+            self._scanning.connection = connect(self._path, readonly=True)
+            self._opened.append(self._scanning.connection)
+        connection: apsw.Connection = self._scanning.connection
+        return connection
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A job in the queue, who waits for it, and how it ended."""
+
+    job: Job[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    future: asyncio.Future[Any] | None = None
+    result: Any = None
+    failure: Exception | None = None
+
+
+class Writer:
+    """The one thread of this process that writes."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="registry database writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still takes jobs."""
+        return self._thread.is_alive() and not self._closed
+
+    def put(self, ticket: Ticket) -> None:
+        """Queue a job. Raises Unavailable once closed."""
+        if self._closed:
+            raise Unavailable("The appliance is shutting down; try again in a moment.")
+        self._queue.put(ticket)
+
+    def close(self) -> None:
+        """Finish the queue, then end the thread and close the connection."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+            self._connection.close()
+
+    def _run(self) -> None:
+        ticket = self._queue.get()
+        while ticket is not None:
+            batch = [ticket]
+            ticket = None
+            ended = False
+            while len(batch) < _LARGEST_BATCH and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    ended = True
+                    break
+                batch.append(following)
+            self._commit(batch)
+            _settle_all(batch)
+            ticket = None if ended else self._queue.get()
+
+    def _commit(self, batch: list[Ticket]) -> None:
+        """One transaction for the batch: afterwards every ticket has a durable result or a failure."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for ticket in batch:
+                self._attempt(ticket)
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            failure = unavailable(error) if isinstance(error, apsw.Error) else error
+            _LOG.error("a commit of %d jobs failed: %s", len(batch), error)
+            try:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            except apsw.Error:
+                _LOG.exception("a rollback failed")
+            for ticket in batch:
+                ticket.failure = ticket.failure or failure
+
+    def _attempt(self, ticket: Ticket) -> None:
+        connection = self._connection
+        connection.execute("SAVEPOINT job")
+        try:
+            ticket.result = ticket.job(connection)
+        except Exception as error:
+            if not connection.in_transaction:  # SQLite gave up the whole transaction: disk full, I/O error
+                raise
+            connection.execute("ROLLBACK TO job")
+            ticket.failure = unavailable(error) if isinstance(error, apsw.Error) else error
+            if isinstance(error, apsw.Error):
+                _LOG.exception("a job of the database failed")
+        connection.execute("RELEASE job")
+
+
+def _settle_all(batch: list[Ticket]) -> None:
+    """Wake the waiting loop once for the whole batch."""
+    waiting: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+    for ticket in batch:
+        if ticket.loop is not None:
+            waiting.setdefault(ticket.loop, []).append(ticket)
+        elif ticket.failure is not None:
+            _LOG.warning("a write that nobody waits for failed: %s", ticket.failure)
+    for loop, tickets in waiting.items():
+        try:
+            loop.call_soon_threadsafe(_settle, tickets)
+        except RuntimeError:
+            _LOG.debug("%d writes are durable, their loop is closed", len(tickets))
+
+
+def _settle(tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        if ticket.future is None or ticket.future.done():
+            continue
+        if ticket.failure is not None:
+            ticket.future.set_exception(ticket.failure)
+        else:
+            ticket.future.set_result(ticket.result)

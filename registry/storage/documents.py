@@ -1,0 +1,172 @@
+"""The sources' documents: gzipped bodies as files on the volume, what is known about them as rows.
+
+A changed body is a new file, and the row is switched to it afterwards: a crash in between leaves the old
+document readable and one file too many, never a row without its body.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import zlib
+from pathlib import Path
+
+import apsw
+import msgspec
+from isal import igzip
+
+from registry.model.indexes import Document
+from registry.model.names import Project
+from registry.storage.database import Database
+from registry.storage.durable import move_into, read_whole, seal, temp_file, write_all
+from registry.storage.moments import micros, moment_of
+from registry.storage.volume import Volume
+
+_LOG = logging.getLogger(__name__)
+_LEVEL = 2
+"""igzip's default: a tenth of zlib's time for nearly zlib's size."""
+
+
+class Documents:
+    """The port's implementation over a volume and the `document` table."""
+
+    def __init__(self, volume: Volume, database: Database) -> None:
+        self._volume = volume
+        self._database = database
+
+    async def get(self, project: Project) -> Document | None:
+        """The kept document, verified against its recorded sha256; None if there is none (or it rotted).
+
+        Raises Unavailable when the volume is gone or hangs.
+        """
+        kept = self._row(project)
+        while kept is not None:
+            path, sha256 = self._path(project, kept.sha256), kept.sha256
+            body = await self._volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
+            if body is not None:
+                return msgspec.structs.replace(kept, body=body)
+            await self._volume.identified()
+            await self._volume.run(self._volume.require_identity)
+            kept = self._row(project)
+            if kept is not None and kept.sha256 == sha256:
+                _LOG.error("the document of %s is missing or damaged; it is fetched again", project)
+                await self.drop(project)
+                return None
+        return None
+
+    async def put(self, project: Project, document: Document) -> None:
+        """Keep it; only what is known about it is rewritten when the body is unchanged."""
+        sha256 = document.sha256 or hashlib.sha256(document.body).hexdigest()
+        before = self._row(project)
+        path = self._path(project, sha256)
+        if before is None or before.sha256 != sha256:
+            await self._volume.identified()
+            await self._volume.run(lambda: self._store(path, document.body), work=len(document.body))
+        row = (
+            project.ecosystem,
+            project.name,
+            sha256,
+            document.content_type,
+            document.url,
+            document.etag,
+            document.last_modified,
+            micros(document.checked),
+        )
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO document"
+                " (ecosystem, project, sha256, content_type, url, etag, last_modified, checked)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+        await self._database.write(job)
+        if before is not None and before.sha256 != sha256:
+            await self._remove(self._path(project, before.sha256))
+
+    async def drop(self, project: Project) -> None:
+        """Forget it."""
+        before = self._row(project)
+        if before is None:
+            return
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(
+                "DELETE FROM document WHERE ecosystem = ? AND project = ? AND sha256 = ?",
+                (project.ecosystem, project.name, before.sha256),
+            )
+
+        await self._database.write(job)
+        await self._remove(self._path(project, before.sha256))
+
+    async def known(self, project: Project) -> bool:
+        """Whether a document is kept, without reading it."""
+        return self._row(project) is not None
+
+    async def names(self, ecosystem: str) -> tuple[str, ...]:
+        """Names of all projects with a kept document, sorted."""
+        rows = await self._database.scan(
+            lambda connection: connection.execute(
+                "SELECT project FROM document WHERE ecosystem = ? ORDER BY project", (ecosystem,)
+            ).fetchall()
+        )
+        return tuple(str(row[0]) for row in rows)
+
+    def _row(self, project: Project) -> Document | None:
+        """What is known about the kept document; its body is left empty."""
+        row = self._database.row(
+            "SELECT content_type, url, etag, last_modified, sha256, checked FROM document"
+            " WHERE ecosystem = ? AND project = ?",
+            (project.ecosystem, project.name),
+        )
+        if row is None:
+            return None
+        content_type, url, etag, last_modified, sha256, checked = row
+        return Document(
+            body=b"",
+            content_type=content_type,
+            url=url,
+            etag=etag,
+            last_modified=last_modified,
+            sha256=sha256,
+            checked=moment_of(checked),
+        )
+
+    def _path(self, project: Project, sha256: str) -> Path:
+        """Of one body of one project: two projects never share a file, so each can remove its own."""
+        name = hashlib.sha256(f"{project}\n{sha256}".encode()).hexdigest()
+        return self._volume.document(project.ecosystem, name)
+
+    def _store(self, path: Path, body: bytes) -> None:
+        self._volume.require_identity()
+        packed = igzip.compress(body, _LEVEL, mtime=0)
+        self._volume.require_space(len(packed))
+        path.parent.parent.mkdir(mode=0o755, exist_ok=True)
+        descriptor, temp = temp_file(self._volume.temp)
+        try:
+            try:
+                write_all(descriptor, packed)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            seal(descriptor)
+            move_into(temp, path.parent, path.name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temp.unlink()
+            raise
+
+    async def _remove(self, path: Path) -> None:
+        await self._volume.run(lambda: path.unlink(missing_ok=True))
+
+
+def _body(path: Path, sha256: str) -> bytes | None:
+    """Blocks. The body with this sha256, or None for a file that is missing or damaged."""
+    try:
+        body: bytes = igzip.decompress(read_whole(path))  # type: ignore[no-untyped-call]
+    except (FileNotFoundError, EOFError, zlib.error, igzip.BadGzipFile):
+        return None
+    return body if hashlib.sha256(body).hexdigest() == sha256 else None

@@ -1,0 +1,93 @@
+"""Rows of the `artifact` table as values, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.names import Project
+from registry.storage.database import Row
+from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
+
+FACTS = (
+    "filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,"
+    " install_script"
+)
+"""Columns that say what the source says."""
+
+STATE = "origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict"
+"""Columns that say what we know for ourselves."""
+
+COLUMNS = f"{FACTS}, {STATE}"
+
+
+def facts_of(artifact: Artifact) -> Row:
+    """The values of FACTS."""
+    return (
+        artifact.filename,
+        artifact.version,
+        artifact.url,
+        " ".join(map(str, artifact.digests)),
+        artifact.size,
+        micros_or_none(artifact.published),
+        artifact.yanked,
+        artifact.requires_python,
+        _text(artifact.metadata),
+        artifact.provenance,
+        int(artifact.install_script),
+    )
+
+
+def row_of(holding: Holding) -> Row:
+    """The values of COLUMNS."""
+    return (
+        *facts_of(holding.artifact),
+        holding.origin,
+        _text(holding.pin),
+        micros(holding.first_seen),
+        holding.blob,
+        holding.blob_size,
+        holding.metadata_blob,
+        int(holding.gone),
+        _text(holding.conflict),
+    )
+
+
+def holding_of(project: Project, row: Row) -> Holding:
+    """The value of a row of COLUMNS."""
+    (
+        filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
+        script, origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict,
+    ) = row  # fmt: skip
+    return Holding(
+        artifact=Artifact(
+            project=project,
+            filename=filename,
+            version=version,
+            url=url,
+            digests=tuple(map(Digest.parse, digests.split())),
+            size=size,
+            published=moment_or_none(published),
+            yanked=yanked,
+            requires_python=requires_python,
+            metadata=_digest(metadata),
+            provenance=provenance,
+            install_script=bool(script),
+        ),
+        origin=origin,
+        pin=_digest(pin),
+        first_seen=moment_of(first_seen),
+        blob=blob,
+        blob_size=blob_size,
+        metadata_blob=metadata_blob,
+        gone=bool(gone),
+        conflict=_digest(conflict),
+    )
+
+
+def _text(digest: Digest | None) -> Any:
+    return None if digest is None else str(digest)
+
+
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else Digest.parse(text)

@@ -1,0 +1,58 @@
+"""What becomes of a row when a source lists its file (again). Pure: the rule of first sight.
+
+The strongest strong digest that a file was first announced with is its pin, for ever. A later announcement
+may change facts (yanked, requires-python), never what the bytes are: one that contradicts anything known
+about them is kept in `conflict`, beside the digests and the size of first sight.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from registry.model.artifacts import STRONG, Artifact, Digest, Holding, strongest
+
+_replace = msgspec.structs.replace
+
+
+def first_seen(artifact: Artifact, origin: str, now: datetime) -> Holding:
+    """The row of a file that was never seen before."""
+    return Holding(artifact=_bare(artifact), origin=origin, pin=_strong(artifact), first_seen=now)
+
+
+def seen_again(known: Holding, artifact: Artifact) -> Holding:
+    """The row of a known file, with what its source says now. One that no longer contradicts clears the
+    conflict; a file that was announced without a strong digest is pinned by the first one it gets."""
+    conflict = contradiction(known, artifact)
+    now = _bare(artifact)
+    if conflict is not None:
+        now = _replace(now, digests=known.artifact.digests, size=known.artifact.size)
+    return _replace(known, artifact=now, pin=known.pin or _strong(now), gone=False, conflict=conflict)
+
+
+def held(known: Holding, blob: str, size: int) -> Holding:
+    """The row once we hold its verified bytes, which pin it if nothing did before."""
+    return _replace(known, blob=blob, blob_size=size, pin=known.pin or Digest("sha256", blob))
+
+
+def contradiction(known: Holding, artifact: Artifact) -> Digest | None:
+    """The strongest announced digest that the known bytes can't have, or None."""
+    facts = {digest.algorithm: digest for digest in known.artifact.digests}
+    if known.blob is not None:
+        facts["sha256"] = Digest("sha256", known.blob)
+    if known.pin is not None:
+        facts[known.pin.algorithm] = known.pin
+    return strongest(
+        digest
+        for digest in artifact.digests
+        if digest.algorithm in facts and facts[digest.algorithm].hex != digest.hex
+    )
+
+
+def _strong(artifact: Artifact) -> Digest | None:
+    return strongest(digest for digest in artifact.digests if digest.algorithm in STRONG)
+
+
+def _bare(artifact: Artifact) -> Artifact:
+    return _replace(artifact, carried=b"") if artifact.carried else artifact

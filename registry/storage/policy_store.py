@@ -1,0 +1,84 @@
+"""What operators decided by command, API or page: rows that are joined with policy.toml."""
+
+from __future__ import annotations
+
+import apsw
+import msgspec
+
+from registry.errors import NotFound
+from registry.model.accounts import PolicyEntry
+from registry.model.events import Event
+from registry.storage.database import Database, Row
+from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
+from registry.storage.provenance_log import append
+
+_COLUMNS = "id, ecosystem, kind, pattern, versions, reason, author, created, until"
+
+
+class PolicyStore:
+    """The port's implementation over the `policy_entry` table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def entries(self) -> tuple[PolicyEntry, ...]:
+        """Those in force (not removed), oldest first; ended ones included, the engine reads `until`."""
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM policy_entry WHERE removed IS NULL ORDER BY id"  # noqa: S608 - constants
+        )
+        return tuple(map(_entry, rows))
+
+    async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
+        """Store it and log the act, in one durable transaction; gives it back with its id."""
+
+        def job(connection: apsw.Connection) -> int:
+            connection.execute(
+                "INSERT INTO policy_entry"
+                " (ecosystem, kind, pattern, versions, reason, author, created, until)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.ecosystem,
+                    entry.kind,
+                    entry.pattern,
+                    entry.versions,
+                    entry.reason,
+                    entry.author,
+                    micros(entry.created),
+                    micros_or_none(entry.until),
+                ),
+            )
+            number = connection.last_insert_rowid()
+            append(connection, event)
+            return number
+
+        return msgspec.structs.replace(entry, id=await self._database.write(job))
+
+    async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
+        """Take it out of force (the row stays) and log the act. Raises NotFound."""
+
+        def job(connection: apsw.Connection) -> PolicyEntry:
+            rows = connection.execute(
+                f"UPDATE policy_entry SET removed = ? WHERE id = ? AND removed IS NULL RETURNING {_COLUMNS}",
+                (micros(event.at), entry_id),
+            ).fetchall()
+            if not rows:
+                raise NotFound(f"There is no policy entry {entry_id} in force; see `registry policy list`.")
+            append(connection, event)
+            return _entry(rows[0])
+
+        return await self._database.write(job)
+
+
+def _entry(row: Row) -> PolicyEntry:
+    number, ecosystem, kind, pattern, versions, reason, author, created, until = row
+    return PolicyEntry(
+        id=number,
+        ecosystem=ecosystem,
+        kind=kind,
+        pattern=pattern,
+        versions=versions,
+        reason=reason,
+        author=author,
+        created=moment_of(created),
+        until=moment_or_none(until),
+    )

@@ -1,0 +1,90 @@
+"""A few threads for calls that block, so that a disk that hangs stops those calls and nothing else.
+
+Unlike `concurrent.futures` its threads are daemons: one that hangs in a dead NAS never keeps the process from
+ending. And it is bounded: once every thread hangs, further calls are refused at once instead of queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from registry.errors import Unavailable
+
+T = TypeVar("T")
+_Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+
+
+class Pool:
+    """At most `size` threads, made when they are needed; used from one event loop."""
+
+    def __init__(self, place: str, size: int) -> None:
+        self._place = place
+        self._size = size
+        self._threads = 0
+        self._unfinished = 0
+        self._hangs = False
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+
+    async def run(self, function: Callable[[], T], patience: float | None = None) -> T:
+        """Call `function` in a thread and wait for it, at most `patience` seconds.
+
+        Raises what it raises; Unavailable when patience ran out (the call itself goes on, nothing can stop a
+        thread in a system call), or at once while every thread hangs.
+        """
+        if self._hangs and self._unfinished >= self._size:
+            raise self._hanging()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._unfinished += 1
+        if self._unfinished > self._threads and self._threads < self._size:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"registry {self._place}", daemon=True).start()
+        self._calls.put((loop, future, function))
+        try:
+            async with asyncio.timeout(patience):
+                return await future
+        except TimeoutError:
+            if future.cancelled():
+                self._hangs = True
+                raise self._hanging() from None
+            raise
+
+    def close(self) -> None:
+        """Let the threads end after the calls they have; none is waited for."""
+        for _ in range(self._threads):
+            self._calls.put(None)
+
+    def _hanging(self) -> Unavailable:
+        return Unavailable(
+            f"{self._place[:1].upper()}{self._place[1:]} does not answer; look at its disk, or at the network"
+            " and the NAS."
+        )
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            loop, future, function = call
+            result: Any = None
+            failure: BaseException | None = None
+            if not future.cancelled():
+                try:
+                    result = function()
+                except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+                    failure = error
+            try:
+                loop.call_soon_threadsafe(self._settle, future, result, failure)
+            except RuntimeError:
+                self._unfinished -= 1  # the loop was closed meanwhile: nobody waits any more
+
+    def _settle(self, future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+        self._unfinished -= 1
+        self._hangs = False
+        if future.done():
+            return
+        if failure is not None:
+            future.set_exception(failure)
+        else:
+            future.set_result(result)

@@ -1,0 +1,101 @@
+"""The append-only log in the database. `append` is the only way in, for every table's changes too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import apsw
+
+from registry.model.events import Event, LoggedEvent
+from registry.model.names import Project
+from registry.provenance import chain
+from registry.storage.database import Database, Row
+
+_PAGE = 500
+_NO_HASH = bytes(32)
+
+
+def append(connection: apsw.Connection, event: Event) -> int:
+    """Add an event within the caller's write transaction; gives its number.
+
+    The chain's head is read in that same transaction, so several processes write one chain.
+    """
+    head: list[Row] = connection.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchall()
+    seq: int = head[0][0] if head else 0
+    previous: bytes = head[0][1] if head else _NO_HASH
+    body = chain.canonical(event)
+    connection.execute(
+        "INSERT INTO log (seq, previous, hash, event) VALUES (?, ?, ?, ?)",
+        (seq + 1, previous, bytes.fromhex(chain.row_hash(previous.hex(), body)), body.decode()),
+    )
+    return seq + 1
+
+
+class ProvenanceLog:
+    """The port's implementation over the `log` table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, event: Event) -> int:
+        """Append; returns its number once it is durable."""
+        return await self._database.write(lambda connection: append(connection, event))
+
+    async def events(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        project: Project | None = None,
+        version: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[LoggedEvent, ...]:
+        """The newest matching rows, newest first."""
+        conditions: list[tuple[str, Any]] = []
+        if project is not None:
+            conditions.append(("project = ?", str(project)))
+        if version is not None:
+            conditions.append(("version = ?", version))
+        if actor is not None:
+            conditions.append(("actor = ?", actor))
+        if since is not None:
+            conditions.append(("at >= ?", since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")))
+        if before is not None:
+            conditions.append(("seq < ?", before))
+        where = [text for text, _ in conditions]
+        values = [value for _, value in conditions]
+        if kinds:
+            where.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            values += kinds
+        sql = "SELECT seq, previous, hash, event FROM log"
+        if where:
+            sql += " WHERE " + " AND ".join(where)
+        sql += " ORDER BY seq DESC LIMIT ?"
+        values.append(limit)
+        found = await self._database.scan(lambda connection: connection.execute(sql, values).fetchall())
+        return tuple(map(_logged, found))
+
+    async def replay(self, after: int = 0) -> AsyncIterator[LoggedEvent]:
+        """All rows in order, a page at a time so that no snapshot is held while the reader works."""
+        while rows := await self._database.scan(partial(_page, after=after)):
+            for row in rows:
+                yield row
+            after = rows[-1].seq
+
+
+def _page(connection: apsw.Connection, after: int) -> list[LoggedEvent]:
+    found = connection.execute(
+        "SELECT seq, previous, hash, event FROM log WHERE seq > ? ORDER BY seq LIMIT ?", (after, _PAGE)
+    )
+    return [_logged(row) for row in found.fetchall()]
+
+
+def _logged(row: Row) -> LoggedEvent:
+    seq, previous, digest, body = row
+    event = chain.read(body) or chain.unreadable(seq)
+    return LoggedEvent(seq=seq, previous=previous.hex(), hash=digest.hex(), event=event)

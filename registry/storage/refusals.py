@@ -1,0 +1,251 @@
+"""Refusals, summed up so that a client in a loop can't fill the disk.
+
+The id behind /why/ is an HMAC of what was decided, under a key that only this database knows: 128 bits that
+nobody can guess, the same for the same subject and objections in every process, also while the database can't
+be written. One client's refusals for one subject, rule and policy within an hour are one row and one event; a
+client that is refused very many subjects in an hour gets one more row for all the rest.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import apsw
+import msgspec
+
+from registry.errors import Unavailable
+from registry.model.decisions import Decision
+from registry.model.events import Client, Event, Kind
+from registry.storage.database import Database, Row
+from registry.storage.moments import micros, moment_of
+from registry.storage.provenance_log import append
+
+_LOG = logging.getLogger(__name__)
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder(Decision)
+
+_HOUR = 3_600_000_000
+_IN_MEMORY = 10_000
+_FLUSH_COUNT = 100
+_FLUSH_AFTER = 60_000_000
+"""Repetitions are counted in memory and written when there are so many, or after so many microseconds."""
+_REST = "*"
+
+
+class _Key(NamedTuple):
+    """What shares a row."""
+
+    hour: int
+    client: str
+    subject: str
+    rule: str
+    revision: str
+
+
+class Refusals:
+    """The port's implementation over the `explanation` and `refusal` tables."""
+
+    def __init__(self, database: Database, *, rows_per_client: int = 200) -> None:
+        """`rows_per_client`: with how many subjects one client is noted in an hour, one by one."""
+        self._database = database
+        self._bound = rows_per_client
+        self._secret: bytes | None = None
+        self._explained: OrderedDict[str, tuple[Decision, datetime]] = OrderedDict()
+        self._noted: OrderedDict[_Key, None] = OrderedDict()
+        self._repeated: Counter[_Key] = Counter()
+        self._flushed = 0
+
+    async def note(self, decision: Decision, client: Client, now: datetime) -> str:
+        """Count a refusal; gives the id for /why/.
+
+        The first of this client, subject, rule and policy in an hour makes the row and the log's event.
+
+        A no stays a no while the database can't be written: then it is only explained from memory.
+        """
+        found = await self._id(decision)
+        self._remember(found, decision, now)
+        leading = decision.leading
+        key = _Key(
+            micros(now) // _HOUR,
+            f"{client.actor} {client.address}",
+            str(decision.subject),
+            leading.rule if leading else "",
+            decision.revision,
+        )
+        rest = key._replace(subject=_REST, rule=_REST, revision=_REST)
+        for counted in (key, rest):
+            if counted in self._noted:
+                self._repeated[counted] += 1
+                self._flush_when_due(micros(now))
+                return found
+        try:
+            counted = await self._database.write(
+                lambda connection: self._first(connection, key, rest, found, decision, client, now)
+            )
+        except Unavailable as error:
+            _LOG.error("a refusal could not be recorded: %s", error)
+            return found
+        self._noted[counted] = None
+        if len(self._noted) > _IN_MEMORY:
+            self._noted.popitem(last=False)
+        return found
+
+    async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
+        """The decision behind a /why/ id and when it was first made; never who asked."""
+        if known := self._explained.get(refusal_id):
+            return known
+        row = self._database.row("SELECT decision, first FROM explanation WHERE id = ?", (refusal_id,))
+        return None if row is None else (_DECODER.decode(row[0]), moment_of(row[1]))
+
+    async def withheld(self, decisions: Sequence[Decision], now: datetime) -> Sequence[str]:
+        """Ids for decisions shown in an index (held versions), without counting a request."""
+        ids = [await self._id(decision) for decision in decisions]
+        fresh = {
+            found: decision
+            for found, decision in zip(ids, decisions, strict=True)
+            if found not in self._explained
+        }
+        for found, decision in fresh.items():
+            self._remember(found, decision, now)
+
+        def job(connection: apsw.Connection) -> None:
+            for found, decision in fresh.items():
+                _explain(connection, found, decision, now)
+
+        if fresh:
+            self._database.post(job)
+        return ids
+
+    def flush(self) -> None:
+        """Write the counts of repeated refusals with the next commit; call it before closing."""
+        repeated, self._repeated = self._repeated, Counter()
+
+        def job(connection: apsw.Connection) -> None:
+            for key, count in repeated.items():
+                _count(connection, key, count)
+
+        if repeated:
+            self._database.post(job)
+
+    def _flush_when_due(self, now: int) -> None:
+        if self._repeated.total() >= _FLUSH_COUNT or now - self._flushed >= _FLUSH_AFTER:
+            self._flushed = now
+            self.flush()
+
+    def _first(
+        self,
+        connection: apsw.Connection,
+        key: _Key,
+        rest: _Key,
+        found: str,
+        decision: Decision,
+        client: Client,
+        now: datetime,
+    ) -> _Key:
+        """Make the row, its explanation and its event, unless another process has; gives the key that this
+        refusal was counted under."""
+        if _count(connection, key, 1):
+            return key
+        rows: list[Row] = connection.execute(
+            "SELECT count(*) FROM refusal WHERE hour = ? AND client = ?", (key.hour, key.client)
+        ).fetchall()
+        many = rows[0][0] >= self._bound
+        counted = rest if many else key
+        if many and _count(connection, rest, 1):
+            return rest
+        if not many:
+            _explain(connection, found, decision, now)
+        connection.execute(
+            "INSERT INTO refusal (hour, client, subject, rule, revision, explanation, count, first)"
+            " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+            (*counted, "" if many else found, micros(now)),
+        )
+        append(connection, _overflow(client, now) if many else _event(decision, client, now, found))
+        return counted
+
+    async def _id(self, decision: Decision) -> str:
+        if self._secret is None:
+            self._secret = await self._key()
+        facts = _ENCODER.encode((decision.subject, decision.objections))
+        return hmac.digest(self._secret, facts, "sha256")[:16].hex()
+
+    async def _key(self) -> bytes:
+        fresh = secrets.token_bytes(32)
+        if (row := self._database.row(_SECRET)) is None:
+            try:
+                await self._database.write(
+                    lambda connection: connection.execute(
+                        "INSERT OR IGNORE INTO fact (name, value) VALUES ('why-key', ?)", (fresh.hex(),)
+                    )
+                )
+                row = self._database.row(_SECRET)
+            except Unavailable:
+                _LOG.warning("the key of the /why/ addresses could not be kept; they end with this process")
+        return bytes.fromhex(row[0]) if row else fresh
+
+    def _remember(self, found: str, decision: Decision, now: datetime) -> None:
+        if found not in self._explained:
+            self._explained[found] = (decision, now)
+            if len(self._explained) > _IN_MEMORY:
+                self._explained.popitem(last=False)
+
+
+_SECRET = "SELECT value FROM fact WHERE name = 'why-key'"  # noqa: S105 - where it is, not what it is
+
+
+def _count(connection: apsw.Connection, key: _Key, count: int) -> bool:
+    """Add to a row; whether there is one."""
+    return bool(
+        connection.execute(
+            "UPDATE refusal SET count = count + ?"
+            " WHERE hour = ? AND client = ? AND subject = ? AND rule = ? AND revision = ? RETURNING count",
+            (count, *key),
+        ).fetchall()
+    )
+
+
+def _explain(connection: apsw.Connection, found: str, decision: Decision, now: datetime) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO explanation (id, decision, first) VALUES (?, ?, ?)",
+        (found, _ENCODER.encode(decision).decode(), micros(now)),
+    )
+
+
+def _event(decision: Decision, client: Client, now: datetime, found: str) -> Event:
+    subject, leading = decision.subject, decision.leading
+    return Event(
+        kind=Kind.REFUSAL,
+        at=now,
+        actor=client.actor,
+        project=subject.project,
+        version=subject.version,
+        filename=subject.filename,
+        address=client.address,
+        agent=client.agent,
+        detail={
+            "rule": leading.rule if leading else None,
+            "effect": leading.effect.value if leading else None,
+            "reason": leading.reason if leading else None,
+            "objections": "; ".join(f"{o.rule} ({o.effect.value}): {o.reason}" for o in decision.objections),
+            "revision": decision.revision,
+            "mode": decision.mode,
+            "why": found,
+        },
+    )
+
+
+def _overflow(client: Client, now: datetime) -> Event:
+    return Event(
+        kind=Kind.REFUSAL,
+        at=now,
+        actor=client.actor,
+        address=client.address,
+        agent=client.agent,
+        detail={"reason": "Refused very many subjects within this hour; the rest are only counted."},
+    )

@@ -1,0 +1,149 @@
+"""The tables, as forward migrations: step n takes a database from `user_version` n to n + 1.
+
+A step that has been released is never edited; a change is a new step. Times are whole microseconds since
+1970 UTC, digests are `algorithm:hex`, lists of them are separated by spaces.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x72_65_67_79
+"""Marks a SQLite file as ours ('regy')."""
+
+_FIRST = """
+-- what this data directory remembers about itself and its volumes
+CREATE TABLE fact (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE project (
+    ecosystem TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    public    INTEGER NOT NULL DEFAULT 0,  -- whether rows from upstream exist
+    private   INTEGER NOT NULL DEFAULT 0,  -- whether anything was ever published here
+    PRIMARY KEY (ecosystem, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifact (
+    ecosystem       TEXT NOT NULL,
+    project         TEXT NOT NULL,
+    filename        TEXT NOT NULL,
+    version         TEXT NOT NULL,
+    url             TEXT NOT NULL,
+    digests         TEXT NOT NULL,
+    size            INTEGER,
+    published       INTEGER,
+    yanked          TEXT,
+    requires_python TEXT,
+    metadata        TEXT,
+    provenance      TEXT NOT NULL,
+    install_script  INTEGER NOT NULL,
+    origin          TEXT NOT NULL,
+    pin             TEXT,
+    first_seen      INTEGER NOT NULL,
+    blob            TEXT,
+    blob_size       INTEGER,
+    metadata_blob   TEXT,
+    gone            INTEGER NOT NULL DEFAULT 0,
+    conflict        TEXT,
+    PRIMARY KEY (ecosystem, project, filename)
+) STRICT, WITHOUT ROWID;
+
+-- what a blob's file looked like when its bytes were last known to be right
+CREATE TABLE blob (
+    volume   TEXT NOT NULL,
+    sha256   TEXT NOT NULL,
+    size     INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    PRIMARY KEY (volume, sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE document (
+    ecosystem     TEXT NOT NULL,
+    project       TEXT NOT NULL,
+    sha256        TEXT NOT NULL,
+    content_type  TEXT NOT NULL,
+    url           TEXT NOT NULL,
+    etag          TEXT NOT NULL,
+    last_modified TEXT NOT NULL,
+    checked       INTEGER NOT NULL,
+    PRIMARY KEY (ecosystem, project)
+) STRICT, WITHOUT ROWID;
+
+-- the provenance log: `event` is the canonical JSON that `hash` is over, and the only truth;
+-- the columns to search by are read out of it
+CREATE TABLE log (
+    seq      INTEGER NOT NULL PRIMARY KEY,
+    previous BLOB NOT NULL,
+    hash     BLOB NOT NULL,
+    event    TEXT NOT NULL,
+    kind     TEXT GENERATED ALWAYS AS (event ->> '$.kind') VIRTUAL,
+    at       TEXT GENERATED ALWAYS AS (event ->> '$.at') VIRTUAL,
+    actor    TEXT GENERATED ALWAYS AS (event ->> '$.actor') VIRTUAL,
+    project  TEXT GENERATED ALWAYS AS (
+        (event ->> '$.project.ecosystem') || ':' || (event ->> '$.project.name')
+    ) VIRTUAL,
+    version  TEXT GENERATED ALWAYS AS (event ->> '$.version') VIRTUAL
+) STRICT;
+CREATE INDEX log_kind    ON log (kind);
+CREATE INDEX log_at      ON log (at);
+CREATE INDEX log_actor   ON log (actor);
+CREATE INDEX log_project ON log (project) WHERE project IS NOT NULL;
+CREATE TRIGGER log_is_never_changed BEFORE UPDATE ON log
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_keeps_its_rows BEFORE DELETE ON log
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+
+-- the decisions behind /why/ addresses
+CREATE TABLE explanation (
+    id       TEXT NOT NULL PRIMARY KEY,
+    decision TEXT NOT NULL,
+    first    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- refusals of one client about one subject within an hour share a row
+CREATE TABLE refusal (
+    hour        INTEGER NOT NULL,
+    client      TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    rule        TEXT NOT NULL,
+    revision    TEXT NOT NULL,
+    explanation TEXT NOT NULL,
+    count       INTEGER NOT NULL,
+    first       INTEGER NOT NULL,
+    PRIMARY KEY (hour, client, subject, rule, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE policy_entry (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    ecosystem TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    pattern   TEXT NOT NULL,
+    versions  TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    author    TEXT NOT NULL,
+    created   INTEGER NOT NULL,
+    until     INTEGER,
+    removed   INTEGER
+) STRICT;
+
+CREATE TABLE account (
+    name    TEXT NOT NULL PRIMARY KEY,
+    admin   INTEGER NOT NULL,
+    created INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE token (
+    id            TEXT NOT NULL PRIMARY KEY,
+    account       TEXT NOT NULL,
+    secret_sha256 TEXT NOT NULL,
+    note          TEXT NOT NULL,
+    scope         TEXT NOT NULL,
+    created       INTEGER NOT NULL,
+    expires       INTEGER,
+    revoked       INTEGER
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

@@ -1,0 +1,240 @@
+"""A volume: a directory tree of content files that is known by its id, and the threads that touch it.
+
+    volume-id              128 random bits, written once; the database remembers them
+    blobs/sha256/ab/<hex>  verified bytes
+    index/<ecosystem>/ab/<hex>  documents of the sources
+    tmp/<hex>              what is being written
+    bad/<hex>...           what was found to be damaged, kept for whoever investigates
+
+Names are lower-case hex (and these fixed words), so any file system will do. Without the right volume-id
+nothing is written: an empty mount point stays empty.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from registry.errors import Unavailable
+from registry.storage.database import Database
+from registry.storage.durable import explain, read_whole, seal, sync_directory, write_all
+from registry.storage.filesystems import filesystem_of, is_remote
+from registry.storage.pool import Pool
+
+T = TypeVar("T")
+
+_ID = "volume-id"
+_DIRECTORIES = ("tmp", "bad", "index", "blobs", "blobs/sha256")
+_TEMP_GRACE = 3_600
+"""Seconds after which a temp file is an orphan: another gateway may be writing to the same volume."""
+_RESERVE = 1 << 30
+"""Bytes that stay free (or a twentieth of the volume, if that is less), so that other things go on."""
+_SLOWEST = 1 << 20
+"""Bytes a second: what a volume must manage not to count as hanging."""
+
+
+class Volume:
+    """One volume. Nothing is touched before `start`."""
+
+    def __init__(
+        self,
+        root: Path,
+        database: Database,
+        *,
+        key: str = "lan",
+        title: str = "the LAN volume",
+        threads: int = 8,
+        patience: float = 10.0,
+    ) -> None:
+        """`key` is what the database remembers its id under, `title` what messages call it, `patience` the
+        seconds after which it counts as hanging."""
+        self.root = root
+        self.key = key
+        self.title = title
+        self.local = not is_remote(filesystem_of(root))
+        self._database = database
+        self._patience = patience
+        self._pool = Pool(title, threads)
+        self._id: str | None = None
+
+    async def start(self) -> None:
+        """Identify the volume (making a new one where the directory is empty and none is remembered) and
+        remove orphaned temp files. Raises Unavailable; every later use tries again."""
+        await self.check()
+        await self.run(self._sweep)
+
+    async def check(self) -> None:
+        """For /-/ready. Raises Unavailable saying what is wrong: missing, another one, read-only, full."""
+        self._id = await self._identified()
+        await self.run(self.require_space)
+
+    async def run(self, function: Callable[[], T], work: int = 0) -> T:
+        """Run blocking calls in the volume's threads, system errors explained. `work` is about how many
+        bytes they move, which gives them more time. Raises Unavailable."""
+
+        def guarded() -> T:
+            try:
+                return function()
+            except OSError as error:
+                raise explain(error, self.title) from error
+
+        return await self._pool.run(guarded, self._patience + work / _SLOWEST)
+
+    async def quickly(self, function: Callable[[], T]) -> T:
+        """Run calls that take microseconds on a local disk: there at once, elsewhere in a thread."""
+        if not self.local:
+            return await self.run(function)
+        try:
+            return function()
+        except OSError as error:
+            raise explain(error, self.title) from error
+
+    async def identified(self) -> None:
+        """Make sure that the volume was identified once. Raises Unavailable."""
+        if self._id is None:
+            self._id = await self._identified()
+
+    def require_identity(self) -> None:
+        """Blocks. Raises Unavailable unless the volume that was identified is still mounted; call it before
+        the first write, and before believing that a file is missing."""
+        found = self._read_id()
+        if found is None:
+            raise Unavailable(
+                f"{self._subject} has no volume-id, so it isn't mounted or was emptied; mount it again"
+                " (nothing is written to it before that)."
+            )
+        if found != self._id:
+            raise self._another(found, self._id)
+
+    def require_space(self, size: int = 0) -> None:
+        """Blocks. Raises Unavailable when the volume is read-only, or `size` bytes more would use what is
+        kept free."""
+        figures = os.statvfs(self.root)
+        if figures.f_flag & os.ST_RDONLY or not os.access(self.temp, os.W_OK | os.X_OK):
+            raise Unavailable(
+                f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct its"
+                " owner (what it holds is still served).",
+                retry_after=60,
+            )
+        free = figures.f_bavail * figures.f_frsize
+        reserve = min(_RESERVE, figures.f_blocks * figures.f_frsize // 20)
+        if free - size < reserve:
+            raise Unavailable(
+                f"{self._subject} is full ({free >> 20} MiB left, {reserve >> 20} MiB stay free); free some"
+                " space on it or give it a larger disk.",
+                retry_after=60,
+            )
+
+    @property
+    def temp(self) -> Path:
+        """Where files lie until they get their final name."""
+        return self.root / "tmp"
+
+    def blob(self, sha256: str) -> Path:
+        """Where verified bytes lie."""
+        return self.root / "blobs" / "sha256" / sha256[:2] / sha256
+
+    def document(self, ecosystem: str, name: str) -> Path:
+        """Where a document lies; `name` is hex."""
+        return self.root / "index" / ecosystem / name[:2] / name
+
+    def quarantine(self, path: Path) -> None:
+        """Blocks. Take a damaged file out of the way; it may be gone already."""
+        try:
+            path.rename(self.root / "bad" / f"{path.name}-{secrets.token_hex(4)}")
+        except FileNotFoundError:
+            return
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.close()
+
+    async def _identified(self) -> str:
+        remembered = self._remembered()
+        found = await self.run(lambda: self._identify(remembered))
+        if remembered is None:
+            await self._database.write(
+                lambda connection: connection.execute(
+                    "INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)", (f"volume-id/{self.key}", found)
+                )
+            )
+            remembered = self._remembered()
+            if remembered != found:
+                raise self._another(found, remembered)
+        return found
+
+    def _remembered(self) -> str | None:
+        row = self._database.row("SELECT value FROM fact WHERE name = ?", (f"volume-id/{self.key}",))
+        return None if row is None else str(row[0])
+
+    def _identify(self, remembered: str | None) -> str:
+        found = self._read_id()
+        if remembered is not None and found != remembered:
+            if found is None:
+                raise Unavailable(
+                    f"{self._subject} has no volume-id; the volume with id {remembered[:8]} is expected:"
+                    " mount it (nothing is written before that)."
+                )
+            raise self._another(found, remembered)
+        if found is None:
+            found = self._create()
+        for name in _DIRECTORIES:
+            (self.root / name).mkdir(mode=0o755, exist_ok=True)
+        return found
+
+    def _read_id(self) -> str | None:
+        try:
+            found = read_whole(self.root / _ID).decode("ascii", "replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not re.fullmatch("[0-9a-f]{32}", found):
+            raise Unavailable(
+                f"The file volume-id of {self.title} is damaged; bring it back from a backup, or remove it if"
+                " the volume was never used."
+            )
+        return found
+
+    def _create(self) -> str:
+        """A volume-id for a directory that is new or empty; exclusive, so two that start at once agree."""
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not all(_ignored(entry.name) for entry in os.scandir(self.root)):
+            raise Unavailable(
+                f"{self._subject} has other files in it but no volume-id; give it an empty directory, or"
+                " bring back its file 'volume-id' from a backup."
+            )
+        found = secrets.token_hex(16)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self.root / _ID, flags, 0o644)
+        except FileExistsError:
+            return self._read_id() or self._create()
+        write_all(descriptor, found.encode() + b"\n")
+        seal(descriptor)
+        sync_directory(self.root)
+        return found
+
+    def _another(self, found: str | None, expected: str | None) -> Unavailable:
+        return Unavailable(
+            f"{self._subject} is another one (id {(found or 'none')[:8]}, expected"
+            f" {(expected or 'none')[:8]}); mount the right one (nothing is written before that)."
+        )
+
+    @property
+    def _subject(self) -> str:
+        return self.title[:1].upper() + self.title[1:]
+
+    def _sweep(self) -> None:
+        oldest = time.time() - _TEMP_GRACE
+        for entry in os.scandir(self.temp):
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _ignored(name: str) -> bool:
+    """What may lie in an empty volume: a file system's own things."""
+    return name.startswith(".") or name in {"lost+found", "Thumbs.db"}
