@@ -4,6 +4,7 @@ gateway       the doors; each walks the line once
 resolve       private, or upstream?
 freshness     the current document of a project: fresh, revalidated, stale, or fetched
 prepare       document + pins + policy → what a client gets; pure, so a worker process can do it
+workers       processes for large documents
 verify        one flight a file: fetched, verified, kept
 publishing    the way in for private files
 operations    what an admin can do

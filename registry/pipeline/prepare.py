@@ -27,7 +27,9 @@ GZIP_LEVEL = 2
 class Rules(Protocol):
     """The part of a policy that decides about single files."""
 
-    revision: str
+    @property
+    def revision(self) -> str:
+        """Of the policy that it is a part of."""
 
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""

@@ -5,10 +5,8 @@ A hit is: look up, compare, give. No parse, no render, no database.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +21,7 @@ from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.workers import Workers
 
 LARGE = 256 * 1024
 """Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
@@ -68,7 +67,7 @@ class Renderer:
         refusals: Refusals,
         clock: Clock,
         secret: bytes,
-        workers: Executor,
+        workers: Workers,
     ) -> None:
         self._policy = policy
         self._resolver = resolver
@@ -196,7 +195,7 @@ class Renderer:
         rules = policy.artifact_rules(project)
         if len(document.body) <= LARGE:
             return prepare(job, rules)
-        return await asyncio.get_running_loop().run_in_executor(self._workers, prepare, job, rules)
+        return await self._workers.run(prepare, job, rules)
 
 
 def _answer(project: Project, wanted: Wanted, shelved: _Shelved, state: str, age: int) -> IndexAnswer:

@@ -1,16 +1,13 @@
 """Refusals, summed up so that a client in a loop can't fill the disk.
 
-The id behind /why/ is an HMAC of what was decided, under a key that only this database knows: 128 bits that
-nobody can guess, the same for the same subject and objections in every process, also while the database can't
-be written. One client's refusals for one subject, rule and policy within an hour are one row and one event; a
-client that is refused very many subjects in an hour gets one more row for all the rest.
+The id behind /why/ comes with the refusal (`model.decisions.refuse`), the same for the same subject and
+objections in every process, also while the database can't be written. One client's refusals for one subject,
+rule and policy within an hour are one row and one event; a client that is refused very many subjects in an hour gets one more row for all the rest.
 """
 
 from __future__ import annotations
 
-import hmac
 import logging
-import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +17,7 @@ import apsw
 import msgspec
 
 from registry.errors import Unavailable
-from registry.model.decisions import Decision
+from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind
 from registry.storage.database import Database, Row
 from registry.storage.moments import micros, moment_of
@@ -55,20 +52,18 @@ class Refusals:
         """`rows_per_client`: with how many subjects one client is noted in an hour, one by one."""
         self._database = database
         self._bound = rows_per_client
-        self._secret: bytes | None = None
         self._explained: OrderedDict[str, tuple[Decision, datetime]] = OrderedDict()
         self._noted: OrderedDict[_Key, None] = OrderedDict()
         self._repeated: Counter[_Key] = Counter()
         self._flushed = 0
 
-    async def note(self, decision: Decision, client: Client, now: datetime) -> str:
-        """Count a refusal; gives the id for /why/.
+    async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
+        """Count a refusal that a client met.
 
-        The first of this client, subject, rule and policy in an hour makes the row and the log's event.
-
-        A no stays a no while the database can't be written: then it is only explained from memory.
+        The first of this client, subject, rule and policy in an hour makes the row and the log's event. A no
+        stays a no while the database can't be written: then it is only explained from memory.
         """
-        found = await self._id(decision)
+        found, decision = refusal.id, refusal.decision
         self._remember(found, decision, now)
         leading = decision.leading
         key = _Key(
@@ -83,18 +78,17 @@ class Refusals:
             if counted in self._noted:
                 self._repeated[counted] += 1
                 self._flush_when_due(micros(now))
-                return found
+                return
         try:
             counted = await self._database.write(
                 lambda connection: self._first(connection, key, rest, found, decision, client, now)
             )
         except Unavailable as error:
             _LOG.error("a refusal could not be recorded: %s", error)
-            return found
+            return
         self._noted[counted] = None
         if len(self._noted) > _IN_MEMORY:
             self._noted.popitem(last=False)
-        return found
 
     async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
         """The decision behind a /why/ id and when it was first made; never who asked."""
@@ -103,14 +97,9 @@ class Refusals:
         row = self._database.row("SELECT decision, first FROM explanation WHERE id = ?", (refusal_id,))
         return None if row is None else (_DECODER.decode(row[0]), moment_of(row[1]))
 
-    async def withheld(self, decisions: Sequence[Decision], now: datetime) -> Sequence[str]:
-        """Ids for decisions shown in an index (held versions), without counting a request."""
-        ids = [await self._id(decision) for decision in decisions]
-        fresh = {
-            found: decision
-            for found, decision in zip(ids, decisions, strict=True)
-            if found not in self._explained
-        }
+    async def disclose(self, refusals: Sequence[Refusal], now: datetime) -> None:
+        """Keep refusals that an index shows, so that their /why/ pages exist; no client has met them yet."""
+        fresh = {each.id: each.decision for each in refusals if each.id not in self._explained}
         for found, decision in fresh.items():
             self._remember(found, decision, now)
 
@@ -120,7 +109,6 @@ class Refusals:
 
         if fresh:
             self._database.post(job)
-        return ids
 
     def flush(self) -> None:
         """Write the counts of repeated refusals with the next commit; call it before closing."""
@@ -169,34 +157,11 @@ class Refusals:
         append(connection, _overflow(client, now) if many else _event(decision, client, now, found))
         return counted
 
-    async def _id(self, decision: Decision) -> str:
-        if self._secret is None:
-            self._secret = await self._key()
-        facts = _ENCODER.encode((decision.subject, decision.objections))
-        return hmac.digest(self._secret, facts, "sha256")[:16].hex()
-
-    async def _key(self) -> bytes:
-        fresh = secrets.token_bytes(32)
-        if (row := self._database.row(_SECRET)) is None:
-            try:
-                await self._database.write(
-                    lambda connection: connection.execute(
-                        "INSERT OR IGNORE INTO fact (name, value) VALUES ('why-key', ?)", (fresh.hex(),)
-                    )
-                )
-                row = self._database.row(_SECRET)
-            except Unavailable:
-                _LOG.warning("the key of the /why/ addresses could not be kept; they end with this process")
-        return bytes.fromhex(row[0]) if row else fresh
-
     def _remember(self, found: str, decision: Decision, now: datetime) -> None:
         if found not in self._explained:
             self._explained[found] = (decision, now)
             if len(self._explained) > _IN_MEMORY:
                 self._explained.popitem(last=False)
-
-
-_SECRET = "SELECT value FROM fact WHERE name = 'why-key'"  # noqa: S105 - where it is, not what it is
 
 
 def _count(connection: apsw.Connection, key: _Key, count: int) -> bool:

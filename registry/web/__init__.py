@@ -2,6 +2,7 @@
 
 server     the listening side: limits, errors, shutdown
 site       which host names are ours, and the URL a client sees us under
+callers    who is behind a request
 traffic    the two ecosystems' paths, one handler for both
 responses  renditions, files by sendfile, files still on their way
 uploads    bodies into the spool

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from registry.errors import Forbidden, Unauthenticated
-from registry.identity.identify import Identify
+from registry.web.callers import Callers
 
 Probe = Callable[[], Awaitable[str | None]]
 """Looks at one part: None when it is fine, else a sentence."""
@@ -59,10 +59,10 @@ class Metrics:
 class Health:
     """The pages that machines look at."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, identify: Identify) -> None:
+    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, callers: Callers) -> None:
         self._probes = probes
         self._metrics = metrics
-        self._identify = identify
+        self._callers = callers
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
@@ -95,7 +95,7 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus text; for admins, since it tells what a team installs."""
-        client = await self._identify(request.headers.get(hdrs.AUTHORIZATION), request.remote or "")
+        client = await self._callers(request)
         if client.user is None:
             raise Unauthenticated("Metrics are for admins; send the admin token as a bearer token.")
         if not client.admin:
@@ -106,10 +106,14 @@ class Health:
 
     async def look(self) -> dict[str, str | None]:
         """Every part and what is wrong with it, None for nothing."""
-        found = await asyncio.gather(*(self._probe(probe) for probe in self._probes.values()))
-        parts = dict(zip(self._probes, found, strict=True))
+        parts = await self.ask(self._probes)
         self._metrics.ready(parts)
         return parts
+
+    async def ask(self, probes: Mapping[str, Probe]) -> dict[str, str | None]:
+        """Run probes side by side, each for a few seconds at most."""
+        found = await asyncio.gather(*(self._probe(probe) for probe in probes.values()))
+        return dict(zip(probes, found, strict=True))
 
     async def _probe(self, probe: Probe) -> str | None:
         try:

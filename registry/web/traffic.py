@@ -13,7 +13,6 @@ import msgspec
 from aiohttp import hdrs, web
 
 from registry.errors import NotFound, RegistryError, Unauthenticated
-from registry.identity.identify import Identify
 from registry.model.asks import (
     AmendAsk,
     ArtifactAsk,
@@ -31,6 +30,7 @@ from registry.model.events import Client
 from registry.model.targets import Target, parse_target
 from registry.pipeline.gateway import BytesAnswer, FileAnswer, Gateway
 from registry.pipeline.publishing import Publishing, may_publish
+from registry.web.callers import Callers
 from registry.web.problems import error_response, unexpected
 from registry.web.responses import FileResponse, bytes_response, flight_response, matches, rendition_response
 from registry.web.services import Services
@@ -51,7 +51,7 @@ class Traffic:
         gateway: Gateway,
         publishing: Publishing,
         services: Services,
-        identify: Identify,
+        callers: Callers,
         site: Site,
         read: Literal["anyone", "users"],
         spool_directory: Path,
@@ -61,7 +61,7 @@ class Traffic:
         self._gateway = gateway
         self._publishing = publishing
         self._services = services
-        self._identify = identify
+        self._callers = callers
         self._site = site
         self._read = read
         self._spool = spool_directory
@@ -84,10 +84,7 @@ class Traffic:
         root = self._site.root(request)
         target = parse_target(request.method, below)
         ask = ecosystem.parse_ask(target)
-        headers = request.headers
-        client = await self._identify(
-            headers.get(hdrs.AUTHORIZATION), self._site.address(request), headers.get(hdrs.USER_AGENT, "")
-        )
+        client = await self._callers(request)
         if isinstance(ask, Redirect):
             query = f"?{request.query_string}" if request.query_string else ""
             return web.Response(

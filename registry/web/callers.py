@@ -1,0 +1,24 @@
+"""Who is behind a request: its credentials, and the address that it really came from."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from registry.identity.identify import Identify
+from registry.model.events import Client
+from registry.web.site import Site
+
+
+class Callers:
+    """Names the client of a request, the same way at every door."""
+
+    def __init__(self, identify: Identify, site: Site) -> None:
+        self._identify = identify
+        self._site = site
+
+    async def __call__(self, request: web.BaseRequest) -> Client:
+        """The client; anonymous without credentials. Raises Unauthenticated for wrong ones."""
+        headers = request.headers
+        return await self._identify(
+            headers.get(hdrs.AUTHORIZATION), self._site.address(request), headers.get(hdrs.USER_AGENT, "")
+        )
