@@ -233,7 +233,7 @@ def _facts(project: Project, version: str, manifest: bytes) -> _Facts:
 
 def is_plain_url(url: str) -> bool:
     """Whether this is an absolute http(s) URL without credentials, tricks or dot segments."""
-    match = _URL.fullmatch(url)
+    match = _URL.fullmatch(url) if url.isascii() else None
     if match is None or not _is_origin(match[1]):
         return False
     path = match[2]

@@ -25,7 +25,7 @@ def integrity(data: bytes, algorithm: str = "sha512") -> str:
     return f"{algorithm}-{base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"
 
 
-def manifest(name: str, version: str, **fields: Any) -> dict[str, Any]:
+def manifest(name: str, version: str, /, **fields: Any) -> dict[str, Any]:
     base = name.rpartition("/")[2]
     content = f"{name}@{version}".encode()
     dist = {
@@ -37,8 +37,8 @@ def manifest(name: str, version: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "version": version, "dist": dist} | fields
 
 
-def packument(name: str, versions: Iterable[str], **fields: Any) -> dict[str, Any]:
-    listed = list(versions)
+def packument(name: str, numbers: Iterable[str], /, **fields: Any) -> dict[str, Any]:
+    listed = list(numbers)
     return {
         "_id": name,
         "_rev": "3-abc",
