@@ -34,7 +34,7 @@ def render_refusal(refusal: Refusal) -> RefusalBody:
 
 
 def render_error(status: int, title: str, message: str) -> RefusalBody:
-    """Any other error; a 404 without a notice, for `npm publish` and `npm login` meet one when all is well."""
+    """Any other error; a 404 has no notice: `npm publish` and `npm login` meet one when all is well."""
     body = _body(message, {"error": message, "title": title, "status": status})
     return RefusalBody(body.content_type, body.body) if status == 404 else body
 
