@@ -65,7 +65,9 @@ class Staging(Protocol):
     path: Path
     """Readable by this process while it grows."""
     size: int
-    """Bytes written so far."""
+    """Bytes in the file so far, readable at `path`; an implementation may lag a little behind `write`."""
+    digests: tuple[Digest, ...]
+    """sha512 and sha256 as computed, once committed; empty before."""
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises Unavailable when the volume is full or broken."""
@@ -132,11 +134,12 @@ class Catalogue(Protocol):
         self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
     ) -> None:
         """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
-        ones (never the pin; a different digest is kept in `conflict`), mark vanished ones `gone`. One
-        transaction, cheap when nothing changed."""
+        ones (never the pin; a different digest is kept in `conflict` and logged as an alarm), mark vanished
+        ones `gone`. Files of another origin are left alone. One transaction, cheap when nothing changed."""
 
     async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
-        """Link verified bytes to a row and log the ingest, in one durable transaction."""
+        """Link verified bytes to a row and log the ingest, in one durable transaction. They pin a row that
+        had no pin. Raises NotFound for a file without a row."""
 
     async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
         """Link core metadata extracted from the verified file."""
@@ -144,9 +147,12 @@ class Catalogue(Protocol):
     async def release(self, project: Project, filename: str) -> None:
         """Forget that we hold the bytes (they rotted or were collected); the pin stays."""
 
-    async def publish(self, artifact: Artifact, metadata_blob: str | None, event: Event) -> None:
+    async def publish(
+        self, artifact: Artifact, metadata_blob: str | None, event: Event, *, claimed: bool = False
+    ) -> None:
         """Insert a private file's row and log its publication, in one durable transaction. Raises Conflict
-        when the file name was ever used with other bytes, or the project is known as public."""
+        when the file name was ever used with other bytes or was unpublished, or the project is known as
+        public and not `claimed` by an operator. The same bytes once more change and log nothing."""
 
     async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
         """Mark private files unpublished (their names are never reused) and log it."""

@@ -43,7 +43,7 @@ class Blobs:
         self._database = database
         self._clock = clock
         self._alarm = alarm
-        self._trusted: OrderedDict[str, Look] = OrderedDict()
+        self._trusted: OrderedDict[str, tuple[Path, Look]] = OrderedDict()
         self._checks: dict[str, asyncio.Task[bool]] = {}
 
     async def stage(self, size_hint: int | None = None) -> FileStaging:
@@ -65,14 +65,17 @@ class Blobs:
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and is what it was when committed. Raises Unavailable when the
         volume is gone or hangs."""
-        path = self._volume.blob(sha256)
+        trusted = self._trusted.get(sha256)
+        path = trusted[0] if trusted else self._volume.blob(sha256)
         look = await self._volume.quickly(lambda: _look_at(path))
         if look is None:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
             return None
-        if self._trusted.get(sha256) == look or self._recorded(sha256) == look:
-            self._remember(sha256, look)
+        if trusted is not None and trusted[1] == look:
+            return path
+        if self._recorded(sha256) == look:
+            self._remember(sha256, path, look)
             return path
         return path if await self._checked(sha256, path, look) else None
 
@@ -139,7 +142,7 @@ class Blobs:
 
     def _trust(self, sha256: str, look: Look) -> None:
         """Remember, also in the database: a row that a crash loses only costs one more hashing."""
-        self._remember(sha256, look)
+        self._remember(sha256, self._volume.blob(sha256), look)
         key = self._volume.key
 
         def job(connection: apsw.Connection) -> None:
@@ -150,8 +153,8 @@ class Blobs:
 
         self._database.post(job)
 
-    def _remember(self, sha256: str, look: Look) -> None:
-        self._trusted[sha256] = look
+    def _remember(self, sha256: str, path: Path, look: Look) -> None:
+        self._trusted[sha256] = (path, look)
         self._trusted.move_to_end(sha256)
         if len(self._trusted) > _REMEMBERED:
             self._trusted.popitem(last=False)
@@ -172,7 +175,7 @@ def _look(status: os.stat_result) -> Look:
 def _look_at(path: Path) -> Look | None:
     """None when there is nothing; what isn't a plain file is nothing."""
     try:
-        status = path.stat(follow_symlinks=False)
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return _look(status) if stat.S_ISREG(status.st_mode) else None

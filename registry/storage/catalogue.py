@@ -130,7 +130,7 @@ class Catalogue:
         def job(connection: apsw.Connection) -> None:
             known = _one(connection, project, artifact.filename)
             if known is not None:
-                _require_same(known, artifact)
+                pinning.require_same(known, artifact)
                 if known.origin == "private":
                     return
             if not claimed and _origin(connection, project) == "public":
@@ -225,18 +225,6 @@ def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:
             "url": announced.url,
         },
     )
-
-
-def _require_same(known: Holding, artifact: Artifact) -> None:
-    """Raises Conflict unless the artifact is the known one, and that wasn't unpublished."""
-    name = artifact.filename
-    if known.origin == "private" and known.gone:
-        raise Conflict(f"{name} was unpublished, and its name is never used again; publish a new version.")
-    shared = known.pin is not None and known.pin in artifact.digests
-    if not shared or pinning.contradiction(known, artifact) is not None:
-        raise Conflict(
-            f"{name} exists already with other bytes, and what exists never changes; publish a new version."
-        )
 
 
 def _rows(connection: apsw.Connection, project: Project) -> list[Row]:

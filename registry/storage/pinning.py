@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from registry.errors import Conflict
 from registry.model.artifacts import STRONG, Artifact, Digest, Holding, strongest
 
 _replace = msgspec.structs.replace
@@ -48,6 +49,18 @@ def contradiction(known: Holding, artifact: Artifact) -> Digest | None:
         for digest in artifact.digests
         if digest.algorithm in facts and facts[digest.algorithm].hex != digest.hex
     )
+
+
+def require_same(known: Holding, artifact: Artifact) -> None:
+    """Raises Conflict unless the artifact is the known one, and that wasn't unpublished."""
+    name = artifact.filename
+    if known.origin == "private" and known.gone:
+        raise Conflict(f"{name} was unpublished, and its name is never used again; publish a new version.")
+    shared = known.pin is not None and known.pin in artifact.digests
+    if not shared or contradiction(known, artifact) is not None:
+        raise Conflict(
+            f"{name} exists already with other bytes, and what exists never changes; publish a new version."
+        )
 
 
 def _strong(artifact: Artifact) -> Digest | None:

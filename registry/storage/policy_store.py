@@ -13,6 +13,11 @@ from registry.storage.moments import micros, micros_or_none, moment_of, moment_o
 from registry.storage.provenance_log import append
 
 _COLUMNS = "id, ecosystem, kind, pattern, versions, reason, author, created, until"
+_IN_FORCE = f"SELECT {_COLUMNS} FROM policy_entry WHERE removed IS NULL ORDER BY id"  # noqa: S608 - constants
+_REMOVE = (
+    "UPDATE policy_entry SET removed = ?"  # noqa: S608 - constants
+    f" WHERE id = ? AND removed IS NULL RETURNING {_COLUMNS}"
+)
 
 
 class PolicyStore:
@@ -23,10 +28,7 @@ class PolicyStore:
 
     async def entries(self) -> tuple[PolicyEntry, ...]:
         """Those in force (not removed), oldest first; ended ones included, the engine reads `until`."""
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM policy_entry WHERE removed IS NULL ORDER BY id"  # noqa: S608 - constants
-        )
-        return tuple(map(_entry, rows))
+        return tuple(map(_entry, self._database.rows(_IN_FORCE)))
 
     async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
         """Store it and log the act, in one durable transaction; gives it back with its id."""
@@ -57,10 +59,7 @@ class PolicyStore:
         """Take it out of force (the row stays) and log the act. Raises NotFound."""
 
         def job(connection: apsw.Connection) -> PolicyEntry:
-            rows = connection.execute(
-                f"UPDATE policy_entry SET removed = ? WHERE id = ? AND removed IS NULL RETURNING {_COLUMNS}",
-                (micros(event.at), entry_id),
-            ).fetchall()
+            rows = connection.execute(_REMOVE, (micros(event.at), entry_id)).fetchall()
             if not rows:
                 raise NotFound(f"There is no policy entry {entry_id} in force; see `registry policy list`.")
             append(connection, event)

@@ -2,7 +2,8 @@
 
 The id behind /why/ comes with the refusal (`model.decisions.refuse`), the same for the same subject and
 objections in every process, also while the database can't be written. One client's refusals for one subject,
-rule and policy within an hour are one row and one event; a client that is refused very many subjects in an hour gets one more row for all the rest.
+and reason within an hour are one row and one event; a client that is refused very many subjects in an hour
+gets one more row for all the rest.
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ class _Key(NamedTuple):
     """What shares a row."""
 
     hour: int
+    """Since 1970."""
     client: str
-    subject: str
-    rule: str
-    revision: str
+    refusal_id: str
 
 
 class Refusals:
@@ -58,22 +58,14 @@ class Refusals:
         self._flushed = 0
 
     async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
-        """Count a refusal that a client met.
+        """Count a refusal that a client met; the first of this client and refusal id within an hour makes the
+        log's event.
 
-        The first of this client, subject, rule and policy in an hour makes the row and the log's event. A no
-        stays a no while the database can't be written: then it is only explained from memory.
+        A no stays a no while the database can't be written: then it is only explained from memory.
         """
-        found, decision = refusal.id, refusal.decision
-        self._remember(found, decision, now)
-        leading = decision.leading
-        key = _Key(
-            micros(now) // _HOUR,
-            f"{client.actor} {client.address}",
-            str(decision.subject),
-            leading.rule if leading else "",
-            decision.revision,
-        )
-        rest = key._replace(subject=_REST, rule=_REST, revision=_REST)
+        self._remember(refusal, now)
+        key = _Key(micros(now) // _HOUR, f"{client.actor} {client.address}", refusal.id)
+        rest = key._replace(refusal_id=_REST)
         for counted in (key, rest):
             if counted in self._noted:
                 self._repeated[counted] += 1
@@ -81,7 +73,7 @@ class Refusals:
                 return
         try:
             counted = await self._database.write(
-                lambda connection: self._first(connection, key, rest, found, decision, client, now)
+                lambda connection: self._first(connection, key, refusal, client, now)
             )
         except Unavailable as error:
             _LOG.error("a refusal could not be recorded: %s", error)
@@ -99,13 +91,13 @@ class Refusals:
 
     async def disclose(self, refusals: Sequence[Refusal], now: datetime) -> None:
         """Keep refusals that an index shows, so that their /why/ pages exist; no client has met them yet."""
-        fresh = {each.id: each.decision for each in refusals if each.id not in self._explained}
-        for found, decision in fresh.items():
-            self._remember(found, decision, now)
+        fresh = [refusal for refusal in refusals if refusal.id not in self._explained]
+        for refusal in fresh:
+            self._remember(refusal, now)
 
         def job(connection: apsw.Connection) -> None:
-            for found, decision in fresh.items():
-                _explain(connection, found, decision, now)
+            for refusal in fresh:
+                _explain(connection, refusal, now)
 
         if fresh:
             self._database.post(job)
@@ -127,14 +119,7 @@ class Refusals:
             self.flush()
 
     def _first(
-        self,
-        connection: apsw.Connection,
-        key: _Key,
-        rest: _Key,
-        found: str,
-        decision: Decision,
-        client: Client,
-        now: datetime,
+        self, connection: apsw.Connection, key: _Key, refusal: Refusal, client: Client, now: datetime
     ) -> _Key:
         """Make the row, its explanation and its event, unless another process has; gives the key that this
         refusal was counted under."""
@@ -143,23 +128,20 @@ class Refusals:
         rows: list[Row] = connection.execute(
             "SELECT count(*) FROM refusal WHERE hour = ? AND client = ?", (key.hour, key.client)
         ).fetchall()
-        many = rows[0][0] >= self._bound
-        counted = rest if many else key
-        if many and _count(connection, rest, 1):
-            return rest
-        if not many:
-            _explain(connection, found, decision, now)
-        connection.execute(
-            "INSERT INTO refusal (hour, client, subject, rule, revision, explanation, count, first)"
-            " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
-            (*counted, "" if many else found, micros(now)),
-        )
-        append(connection, _overflow(client, now) if many else _event(decision, client, now, found))
-        return counted
+        if rows[0][0] < self._bound:
+            _explain(connection, refusal, now)
+            _insert(connection, key, now)
+            append(connection, _event(refusal, client, now))
+            return key
+        rest = key._replace(refusal_id=_REST)
+        if not _count(connection, rest, 1):
+            _insert(connection, rest, now)
+            append(connection, _overflow(client, now))
+        return rest
 
-    def _remember(self, found: str, decision: Decision, now: datetime) -> None:
-        if found not in self._explained:
-            self._explained[found] = (decision, now)
+    def _remember(self, refusal: Refusal, now: datetime) -> None:
+        if refusal.id not in self._explained:
+            self._explained[refusal.id] = (refusal.decision, now)
             if len(self._explained) > _IN_MEMORY:
                 self._explained.popitem(last=False)
 
@@ -169,20 +151,28 @@ def _count(connection: apsw.Connection, key: _Key, count: int) -> bool:
     return bool(
         connection.execute(
             "UPDATE refusal SET count = count + ?"
-            " WHERE hour = ? AND client = ? AND subject = ? AND rule = ? AND revision = ? RETURNING count",
+            " WHERE hour = ? AND client = ? AND refusal = ? RETURNING count",
             (count, *key),
         ).fetchall()
     )
 
 
-def _explain(connection: apsw.Connection, found: str, decision: Decision, now: datetime) -> None:
+def _insert(connection: apsw.Connection, key: _Key, now: datetime) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO explanation (id, decision, first) VALUES (?, ?, ?)",
-        (found, _ENCODER.encode(decision).decode(), micros(now)),
+        "INSERT INTO refusal (hour, client, refusal, count, first) VALUES (?, ?, ?, 1, ?)",
+        (*key, micros(now)),
     )
 
 
-def _event(decision: Decision, client: Client, now: datetime, found: str) -> Event:
+def _explain(connection: apsw.Connection, refusal: Refusal, now: datetime) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO explanation (id, decision, first) VALUES (?, ?, ?)",
+        (refusal.id, _ENCODER.encode(refusal.decision).decode(), micros(now)),
+    )
+
+
+def _event(refusal: Refusal, client: Client, now: datetime) -> Event:
+    decision = refusal.decision
     subject, leading = decision.subject, decision.leading
     return Event(
         kind=Kind.REFUSAL,
@@ -200,7 +190,7 @@ def _event(decision: Decision, client: Client, now: datetime, found: str) -> Eve
             "objections": "; ".join(f"{o.rule} ({o.effect.value}): {o.reason}" for o in decision.objections),
             "revision": decision.revision,
             "mode": decision.mode,
-            "why": found,
+            "why": refusal.id,
         },
     )
 

@@ -102,17 +102,14 @@ CREATE TABLE explanation (
     first    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- refusals of one client about one subject within an hour share a row
+-- refusals of one client for one reason within an hour share a row; '*' is all beyond a client's bound
 CREATE TABLE refusal (
-    hour        INTEGER NOT NULL,
-    client      TEXT NOT NULL,
-    subject     TEXT NOT NULL,
-    rule        TEXT NOT NULL,
-    revision    TEXT NOT NULL,
-    explanation TEXT NOT NULL,
-    count       INTEGER NOT NULL,
-    first       INTEGER NOT NULL,
-    PRIMARY KEY (hour, client, subject, rule, revision)
+    hour    INTEGER NOT NULL,  -- since 1970
+    client  TEXT NOT NULL,
+    refusal TEXT NOT NULL,     -- id of an explanation
+    count   INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    PRIMARY KEY (hour, client, refusal)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE policy_entry (

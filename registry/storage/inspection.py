@@ -1,0 +1,22 @@
+"""A look at a database that nobody has to have open: what the doctor does while the appliance is down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from registry.storage.connections import connect
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with the database file, None for nothing. Reads all of it and changes nothing."""
+    try:
+        connection = connect(path, readonly=True)
+        try:
+            found = str(connection.pragma("quick_check", 1))
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        return f"{path} can't be read ({error})"
+    return None if found == "ok" else f"{path} is damaged ({found})"

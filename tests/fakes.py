@@ -1,0 +1,392 @@
+"""The ports in memory, for tests of what stands behind them. Each passes the suite of its port in contracts/."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from registry.errors import Conflict, IntegrityFailed, NotFound
+from registry.model.accounts import Account, PolicyEntry, Token
+from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
+from registry.model.decisions import Decision, Refusal
+from registry.model.events import Client, Event, Kind, LoggedEvent
+from registry.model.indexes import Document
+from registry.model.names import Project
+from registry.provenance import chain
+from registry.storage import pinning
+
+_replace = msgspec.structs.replace
+
+
+class FixedClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)) -> None:
+        self._now = now
+        self._seconds = 1_000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def advance(self, **time: float) -> None:
+        step = timedelta(**time)
+        self._now += step
+        self._seconds += step.total_seconds()
+
+
+class LogInMemory:
+    """ProvenanceLog; `failure` is raised by every append while it is set."""
+
+    def __init__(self) -> None:
+        self.rows: list[LoggedEvent] = []
+        self.failure: Exception | None = None
+
+    def append(self, event: Event) -> int:
+        if self.failure is not None:
+            raise self.failure
+        previous = self.rows[-1].hash if self.rows else chain.GENESIS
+        found = chain.row_hash(previous, chain.canonical(event))
+        self.rows.append(LoggedEvent(seq=len(self.rows) + 1, previous=previous, hash=found, event=event))
+        return len(self.rows)
+
+    def of_kind(self, kind: Kind) -> list[Event]:
+        return [row.event for row in self.rows if row.event.kind is kind]
+
+    async def record(self, event: Event) -> int:
+        return self.append(event)
+
+    async def events(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        project: Project | None = None,
+        version: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[LoggedEvent, ...]:
+        return tuple(
+            row
+            for row in reversed(self.rows)
+            if (not kinds or row.event.kind.value in kinds)
+            and project in {None, row.event.project}
+            and version in {None, row.event.version}
+            and actor in {None, row.event.actor}
+            and (since is None or row.event.at >= since)
+            and (before is None or row.seq < before)
+        )[:limit]
+
+    async def replay(self, after: int = 0) -> AsyncIterator[LoggedEvent]:
+        for row in self.rows[after:]:
+            yield row
+
+
+class StagingInDirectory:
+    """A blob being written to a plain file, without any durability."""
+
+    def __init__(self, blobs: BlobsInDirectory) -> None:
+        self.path = blobs.root / f"{secrets.token_hex(8)}.temp"
+        self.size = 0
+        self.digests: tuple[Digest, ...] = ()
+        self._blobs = blobs
+        self._open = True
+        self.path.touch()
+
+    async def write(self, chunk: bytes) -> None:
+        if self._blobs.failure is not None:
+            raise self._blobs.failure
+        with self.path.open("ab") as file:
+            file.write(chunk)
+        self.size += len(chunk)
+
+    async def commit(self, expected: Sequence[Digest], size: int | None = None) -> str:
+        data = self.path.read_bytes()
+        wrong = [
+            d
+            for d in expected
+            if d.algorithm not in STRENGTH or hashlib.new(d.algorithm, data).hexdigest() != d.hex
+        ]
+        if self._blobs.failure is not None or wrong or size not in {None, len(data)}:
+            await self.discard()
+            raise self._blobs.failure or IntegrityFailed(
+                f"{len(data)} bytes with sha256:{hashlib.sha256(data).hexdigest()} arrived, announced were"
+                f" {size} bytes with {', '.join(map(str, expected))}."
+            )
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._open = False
+        self.path = self.path.rename(self._blobs.root / sha256)
+        self.digests = (Digest("sha512", hashlib.sha512(data).hexdigest()), Digest("sha256", sha256))
+        return sha256
+
+    async def discard(self) -> None:
+        if self._open:
+            self._open = False
+            self.path.unlink()
+
+
+class BlobsInDirectory:
+    """Blobs as plain files; `failure` is raised by every write while it is set."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.root.mkdir(exist_ok=True)
+        self.failure: Exception | None = None
+
+    async def stage(self, size_hint: int | None = None) -> StagingInDirectory:
+        if self.failure is not None:
+            raise self.failure
+        return StagingInDirectory(self)
+
+    async def find(self, sha256: str) -> Path | None:
+        path = self.root / sha256
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            return None
+        return path
+
+    async def put(self, data: bytes) -> str:
+        staging = await self.stage()
+        await staging.write(data)
+        return await staging.commit(())
+
+    async def read(self, sha256: str) -> bytes | None:
+        path = await self.find(sha256)
+        return None if path is None else path.read_bytes()
+
+
+class DocumentsInMemory:
+    """Documents."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Project, Document] = {}
+
+    async def get(self, project: Project) -> Document | None:
+        return self.kept.get(project)
+
+    async def put(self, project: Project, document: Document) -> None:
+        self.kept[project] = _replace(document, sha256=hashlib.sha256(document.body).hexdigest())
+
+    async def drop(self, project: Project) -> None:
+        self.kept.pop(project, None)
+
+    async def known(self, project: Project) -> bool:
+        return project in self.kept
+
+    async def names(self, ecosystem: str) -> tuple[str, ...]:
+        return tuple(sorted(project.name for project in self.kept if project.ecosystem == ecosystem))
+
+
+class CatalogueInMemory:
+    """Catalogue."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self.rows: dict[tuple[Project, str], Holding] = {}
+        self._private: set[Project] = set()
+        self._log = log
+
+    async def holding(self, project: Project, filename: str) -> Holding | None:
+        return self.rows.get((project, filename))
+
+    async def holdings(self, project: Project) -> tuple[Holding, ...]:
+        rows = [row for (of, _), row in self.rows.items() if of == project]
+        return tuple(sorted(rows, key=lambda row: (row.first_seen, row.artifact.filename)))
+
+    async def pins(self, project: Project) -> Mapping[str, Digest]:
+        return {row.artifact.filename: row.pin for row in await self.holdings(project) if row.pin is not None}
+
+    async def remember(
+        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+    ) -> None:
+        for artifact in artifacts:
+            key = (project, artifact.filename)
+            known = self.rows.get(key)
+            if known is None:
+                self.rows[key] = pinning.first_seen(artifact, origin, now)
+            elif known.origin == origin:
+                self.rows[key] = pinning.seen_again(known, artifact)
+                self._alarm(known, self.rows[key], now)
+        listed = {artifact.filename for artifact in artifacts}
+        for row in await self.holdings(project):
+            if row.origin == origin and row.artifact.filename not in listed:
+                self.rows[project, row.artifact.filename] = _replace(row, gone=True)
+
+    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
+        known = self._known(project, filename)
+        self._log.append(event)
+        self.rows[project, filename] = pinning.held(known, blob, size)
+
+    async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
+        self.rows[project, filename] = _replace(self._known(project, filename), metadata_blob=blob)
+
+    async def release(self, project: Project, filename: str) -> None:
+        if (project, filename) in self.rows:
+            self.rows[project, filename] = _replace(self.rows[project, filename], blob=None, blob_size=None)
+
+    async def publish(
+        self, artifact: Artifact, metadata_blob: str | None, event: Event, *, claimed: bool = False
+    ) -> None:
+        key = (artifact.project, artifact.filename)
+        known = self.rows.get(key)
+        if known is not None:
+            pinning.require_same(known, artifact)
+            if known.origin == "private":
+                return
+        if await self.origin(artifact.project) == "public" and not claimed:
+            raise Conflict("The name is public.")
+        self._log.append(event)
+        fresh = known or pinning.first_seen(artifact, "private", event.at)
+        self.rows[key] = _replace(fresh, origin="private", metadata_blob=metadata_blob, gone=False)
+        self._private.add(artifact.project)
+
+    async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
+        rows = [self._known(project, filename) for filename in filenames]
+        if any(row.origin != "private" for row in rows):
+            raise NotFound("It was not published here.")
+        self._log.append(event)
+        for filename, row in zip(filenames, rows, strict=True):
+            self.rows[project, filename] = _replace(row, gone=True)
+
+    async def origin(self, project: Project) -> str | None:
+        if project in self._private:
+            return "private"
+        return "public" if any(of == project for of, _ in self.rows) else None
+
+    async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
+        of = {project for project, _ in self.rows if project.ecosystem == ecosystem}
+        return tuple(sorted([p.name for p in of if origin in {None, await self.origin(p)}]))
+
+    def _known(self, project: Project, filename: str) -> Holding:
+        if (project, filename) not in self.rows:
+            raise NotFound(f"{filename} is not known.")
+        return self.rows[project, filename]
+
+    def _alarm(self, before: Holding, after: Holding, now: datetime) -> None:
+        if after.conflict is not None and after.conflict != before.conflict:
+            artifact = after.artifact
+            detail = {"alarm": "changed-digest", "announced": str(after.conflict), "pinned": str(after.pin)}
+            self._log.append(
+                Event(
+                    kind=Kind.ALARM,
+                    at=now,
+                    actor="upstream",
+                    project=artifact.project,
+                    version=artifact.version,
+                    filename=artifact.filename,
+                    detail=detail,
+                )
+            )
+
+
+class RefusalsInMemory:
+    """Refusals."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self.counts: Counter[tuple[datetime, str, str, str]] = Counter()
+        self._explained: dict[str, tuple[Decision, datetime]] = {}
+        self._log = log
+
+    async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
+        await self.disclose([refusal], now)
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        key = (hour, client.actor, client.address, refusal.id)
+        if key not in self.counts:
+            subject = refusal.decision.subject
+            self._log.append(
+                Event(
+                    kind=Kind.REFUSAL,
+                    at=now,
+                    actor=client.actor,
+                    project=subject.project,
+                    version=subject.version,
+                    filename=subject.filename,
+                    address=client.address,
+                    agent=client.agent,
+                    detail={"why": refusal.id},
+                )
+            )
+        self.counts[key] += 1
+
+    async def disclose(self, refusals: Sequence[Refusal], now: datetime) -> None:
+        for refusal in refusals:
+            self._explained.setdefault(refusal.id, (refusal.decision, now))
+
+    async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
+        return self._explained.get(refusal_id)
+
+
+class PolicyStoreInMemory:
+    """PolicyStore."""
+
+    def __init__(self, log: LogInMemory, entries: Iterable[PolicyEntry] = ()) -> None:
+        self._entries = {entry.id: entry for entry in entries}
+        self._last = max(self._entries, default=0)
+        self._log = log
+
+    async def entries(self) -> tuple[PolicyEntry, ...]:
+        return tuple(self._entries.values())
+
+    async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
+        self._log.append(event)
+        self._last += 1
+        self._entries[self._last] = _replace(entry, id=self._last)
+        return self._entries[self._last]
+
+    async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
+        if entry_id not in self._entries:
+            raise NotFound(f"There is no policy entry {entry_id}.")
+        self._log.append(event)
+        return self._entries.pop(entry_id)
+
+
+class AccountsInMemory:
+    """Accounts."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._tokens: dict[str, Token] = {}
+        self._log = log
+
+    async def accounts(self) -> tuple[Account, ...]:
+        return tuple(self._accounts[name] for name in sorted(self._accounts))
+
+    async def put_account(self, account: Account, event: Event) -> None:
+        self._log.append(event)
+        self._accounts[account.name] = account
+
+    async def remove_account(self, name: str, event: Event) -> None:
+        if name not in self._accounts:
+            raise NotFound(f"There is no account {name}.")
+        self._log.append(event)
+        del self._accounts[name]
+        for token in self._tokens.values():
+            if token.account == name and token.revoked is None:
+                self._tokens[token.id] = _replace(token, revoked=event.at)
+
+    async def tokens(self, account: str | None = None) -> tuple[Token, ...]:
+        found = [token for token in self._tokens.values() if account in {None, token.account}]
+        return tuple(sorted(found, key=lambda token: token.created, reverse=True))
+
+    async def token(self, token_id: str) -> Token | None:
+        return self._tokens.get(token_id)
+
+    async def put_token(self, token: Token, event: Event) -> None:
+        if token.id in self._tokens:
+            raise Conflict(f"There is a token {token.id} already.")
+        self._log.append(event)
+        self._tokens[token.id] = token
+
+    async def revoke_token(self, token_id: str, at: datetime, event: Event) -> None:
+        token = self._tokens.get(token_id)
+        if token is None or token.revoked is not None:
+            raise NotFound(f"There is no token {token_id} in force.")
+        self._log.append(event)
+        self._tokens[token_id] = _replace(token, revoked=at)
