@@ -51,7 +51,7 @@ def render_index(
     if install:
         document["modified"] = times.get("modified")
     else:
-        document |= {key: raw for key, raw in carried.items() if key != "time"}
+        document |= carried
     document["dist-tags"] = settled_tags(index.tags, [a.version for a in offered])
     document["versions"] = {a.version: msgspec.Raw(_manifest(a, base, abbreviated=install)) for a in offered}
     # Not part of npm's abbreviated form, but pnpm needs it there for its own age rule.
