@@ -205,8 +205,7 @@ class Client:
                     headers=complete,
                     data=data,
                     allow_redirects=False,
-                    proxy=proxy.with_user(None) if proxy else None,
-                    proxy_auth=_proxy_auth(proxy),
+                    proxy=proxy,
                 )
         except TimeoutError as exc:
             raise SourceTimedOut(f"{self.name} took too long to answer ({origin}).") from exc
@@ -280,9 +279,3 @@ class Client:
 def _reply(response: aiohttp.ClientResponse, body: bytes) -> Reply:
     headers = {key.lower(): value for key, value in response.headers.items()}
     return Reply(response.status, response.url, headers, body)
-
-
-def _proxy_auth(proxy: URL | None) -> aiohttp.BasicAuth | None:
-    if proxy is None or proxy.user is None:
-        return None
-    return aiohttp.BasicAuth(proxy.user, proxy.password or "")

@@ -53,6 +53,8 @@ def in_our_words(name: str, origin: Origin, exc: Exception) -> SourceFailed:
         )
     if isinstance(exc, aiohttp.ClientHttpProxyError):
         return Outage(f"{name} can't be reached: the HTTP proxy answered {exc.status}; check HTTPS_PROXY.")
+    if isinstance(exc, aiohttp.ClientConnectorError) and isinstance(exc.os_error, ConnectionResetError):
+        return Outage(f"{name} broke the connection while TLS was negotiated at {origin}.", again=True)
     if isinstance(exc, aiohttp.ClientConnectorError):
         return Outage(f"{name} can't be reached at {origin} ({_plain(exc.strerror or 'no connection')}).")
     if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL | ValueError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from yarl import URL
 
 from registry.model.artifacts import Artifact, Digest
 from registry.model.ecosystem import Ecosystem
@@ -13,7 +16,7 @@ from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.sources.client import Client
 from registry.sources.egress import Home
-from registry.sources.hosts import FileHosts, HomeOnly
+from registry.sources.hosts import FileHosts, HomeOnly, Permit
 from registry.sources.limits import Limits
 from registry.sources.proxies import Proxies
 from registry.sources.registry_source import RegistrySource
@@ -52,6 +55,12 @@ class Alarms:
         self.raised.append((what, detail))
 
 
+@functools.cache
+def _no_tls() -> ssl.SSLContext:
+    """For upstreams without TLS: trusts nobody, and is made once."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def make_client(
     base_url: str,
     *,
@@ -65,7 +74,7 @@ def make_client(
     return Client(
         NAME,
         Home.parse(base_url, named=named),
-        tls=tls or ssl.create_default_context(),
+        tls=tls or _no_tls(),
         proxies=proxies or Proxies.none(),
         clock=clock or Clock(),
         limits=limits,
@@ -106,3 +115,10 @@ def make_artifact(project: Project, filename: str, url: str, data: bytes | None)
 def body_of(document: Document | None) -> bytes:
     assert document is not None
     return document.body
+
+
+class Anything:
+    """A rule that has been tricked."""
+
+    async def admit(self, url: URL) -> Permit:
+        return Permit(url, named=False)
