@@ -76,9 +76,11 @@ def examine(project: Project, filename: str, file: IO[bytes]) -> tuple[Contents 
         if data is None:
             return None, {}
         raw, _ = parse_email(data)
-    inner = raw.get("name", ""), raw.get("version", "")
-    if parse_name(inner[0]) != project or parse_version(inner[1]) != name.version:
-        raise Malformed(f"{shown(filename)} says inside that it is {shown(inner[0])} {shown(inner[1])}.")
+    inner_name, inner_version = raw.get("name", ""), raw.get("version", "")
+    if not _are_of(project, name.version, inner_name, inner_version):
+        raise Malformed(
+            f"{shown(filename)} says inside that it is {shown(inner_name)} {shown(inner_version)}."
+        )
     metadata = data if name.kind == "wheel" else None
     return Contents(project=project, version=name.version, metadata=metadata), raw
 
@@ -115,7 +117,7 @@ def _wheel_metadata(project: Project, version: str, file: IO[bytes]) -> bytes:
         if len(info) != 1:
             raise Malformed(f"A wheel has one .dist-info directory; this one has {len(info)}.")
         inner, _, inner_version = info[0].removesuffix(".dist-info").rpartition("-")
-        if parse_name(inner) != project or parse_version(inner_version) != version:
+        if not _are_of(project, version, inner, inner_version):
             raise Malformed(f"The wheel's {shown(info[0])} is of another project or version than its name.")
         for needed in ("METADATA", "WHEEL", "RECORD"):
             if f"{info[0]}/{needed}" not in names:
@@ -278,7 +280,7 @@ def _tar_pkg_info(file: IO[bytes]) -> bytes | None:
                 continue
             stream = archive.extractfile(member) if member.isreg() else None
             if data is not None or stream is None or member.size > MAX_METADATA:
-                raise Malformed("The sdist has several PKG-INFO files, or one that isn't a file or too long.")
+                raise Malformed("The sdist has several PKG-INFO files, or one that is no file, or too long.")
             data = stream.read()
     unpacked.expect_zeros()
     return data
@@ -361,6 +363,13 @@ def _check_tar_member(member: tarfile.TarInfo) -> None:
 
 
 # Both
+
+
+def _are_of(project: Project, version: str, name_inside: str, version_inside: str) -> bool:
+    try:
+        return (parse_name(name_inside), parse_version(version_inside)) == (project, version)
+    except Malformed:
+        return False
 
 
 def _parts(name: str) -> tuple[str, ...]:

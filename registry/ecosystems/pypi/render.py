@@ -131,8 +131,9 @@ def render_manifest(
     releases: dict[Version, list[dict[str, object]]] = {}
     for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld)), strict=True):
         releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file, base))
-    version = _newest(artifacts, withheld) if selector is None else _canonical(selector)
-    if version is None or version not in releases:
+    wanted = _newest(artifacts, withheld) if selector is None else _canonical(selector)
+    version = next((version for version in releases if version == wanted), None)
+    if version is None:
         return None
     urls = releases[version]
     yanked = all(url["yanked"] for url in urls)
