@@ -1,0 +1,63 @@
+"""Every port in all its implementations: the real one over SQLite and files, and the tests' fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from registry.model.ports import (
+    Accounts,
+    Blobs,
+    Catalogue,
+    Documents,
+    PolicyStore,
+    ProvenanceLog,
+    Refusals,
+)
+from registry.storage.accounts import Accounts as StoredAccounts
+from registry.storage.policy_store import PolicyStore as StoredPolicy
+from registry.storage.refusals import Refusals as StoredRefusals
+from tests import fakes
+from tests.specimens import opened
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One implementation of each port; those that log share one log."""
+
+    log: ProvenanceLog
+    blobs: Blobs
+    documents: Documents
+    catalogue: Catalogue
+    refusals: Refusals
+    policy_store: PolicyStore
+    accounts: Accounts
+
+
+@pytest.fixture(params=["real", "fake"])
+async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ports]:
+    if request.param == "fake":
+        log = fakes.LogInMemory()
+        yield Ports(
+            log,
+            fakes.BlobsInDirectory(tmp_path / "blobs"),
+            fakes.DocumentsInMemory(),
+            fakes.CatalogueInMemory(log),
+            fakes.RefusalsInMemory(log),
+            fakes.PolicyStoreInMemory(log),
+            fakes.AccountsInMemory(log),
+        )
+        return
+    async with opened(tmp_path) as storage:
+        yield Ports(
+            storage.log,
+            storage.blobs,
+            storage.documents,
+            storage.catalogue,
+            StoredRefusals(storage.database),
+            StoredPolicy(storage.database),
+            StoredAccounts(storage.database),
+        )

@@ -1,0 +1,289 @@
+"""Catalogue: the rule of first sight, what we hold, and whose a name is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from registry.errors import Conflict, NotFound
+from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.events import Event, Kind, LoggedEvent
+from registry.model.ports import Catalogue, ProvenanceLog
+from tests.contracts.conftest import Ports
+from tests.specimens import BAR, FOO, NOW, SCOPED, artifact, event, sha
+
+LATER = NOW + timedelta(days=1)
+WHEEL = artifact("foo-1.0-py3-none-any.whl", sha(b"1.0", "sha512"), sha(b"1.0"), sha(b"1.0", "md5"), size=3)
+SDIST = artifact(
+    "foo-1.0.tar.gz",
+    url="https://example.invalid/foo-1.0.tar.gz",
+    published=NOW,
+    yanked="",
+    requires_python=">=3.9",
+    metadata=sha(b"metadata"),
+    provenance="https://example.invalid/provenance",
+    install_script=True,
+    carried=b"anything",
+)
+EVIL = sha(b"evil")
+
+
+@pytest.fixture
+def catalogue(ports: Ports) -> Catalogue:
+    return ports.catalogue
+
+
+@pytest.fixture
+def log(ports: Ports) -> ProvenanceLog:
+    return ports.log
+
+
+async def row(catalogue: Catalogue, known: Artifact = WHEEL) -> Holding:
+    found = await catalogue.holding(known.project, known.filename)
+    assert found is not None
+    return found
+
+
+async def alarms(log: ProvenanceLog) -> list[LoggedEvent]:
+    return list(await log.events(kinds=["alarm"]))
+
+
+def with_digests(known: Artifact, *digests: Digest) -> Artifact:
+    return msgspec.structs.replace(known, digests=digests)
+
+
+async def test_what_was_never_seen_is_not_known(catalogue: Catalogue) -> None:
+    assert await catalogue.holding(FOO, "foo-1.0.tar.gz") is None
+    assert await catalogue.holdings(FOO) == ()
+    assert await catalogue.pins(FOO) == {}
+    assert await catalogue.origin(FOO) is None
+
+
+async def test_every_fact_is_kept_except_what_is_only_carried(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    found = await row(catalogue, SDIST)
+    assert found.artifact == msgspec.structs.replace(SDIST, carried=b"")
+    assert (found.origin, found.first_seen, found.gone, found.blob) == ("public", NOW, False, None)
+
+
+async def test_first_sight_pins_the_strongest_strong_digest(catalogue: Catalogue) -> None:
+    weak = artifact("foo-0.9.tar.gz", sha(b"0.9", "sha1"), sha(b"0.9", "md5"))
+    await catalogue.remember(FOO, [WHEEL, weak], "public", NOW)
+    assert await catalogue.pins(FOO) == {WHEEL.filename: sha(b"1.0", "sha512")}
+    assert (await row(catalogue, weak)).pin is None
+
+
+async def test_the_pin_of_a_file_never_changes(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    forged = with_digests(WHEEL, sha(b"evil", "sha512"), EVIL)
+    await catalogue.remember(FOO, [forged], "public", LATER)
+    found = await row(catalogue)
+    assert found.pin == sha(b"1.0", "sha512")
+    assert found.conflict == sha(b"evil", "sha512")
+    assert found.artifact.digests == WHEEL.digests
+    assert (found.artifact.size, found.first_seen) == (3, NOW)
+
+
+async def test_a_changed_digest_is_an_alarm_once(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    for _ in range(2):
+        await catalogue.remember(FOO, [with_digests(WHEEL, EVIL)], "public", LATER)
+    (alarm,) = await alarms(log)
+    assert (alarm.event.project, alarm.event.filename) == (FOO, WHEEL.filename)
+    assert alarm.event.detail["announced"] == str(EVIL)
+
+
+async def test_a_source_that_returns_to_its_first_word_ends_the_conflict(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.remember(FOO, [with_digests(WHEEL, EVIL)], "public", NOW)
+    await catalogue.remember(FOO, [WHEEL], "public", LATER)
+    assert (await row(catalogue)).conflict is None
+
+
+async def test_a_weaker_announcement_is_kept_as_a_fact_and_leaves_the_pin(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.remember(FOO, [with_digests(WHEEL, sha(b"1.0", "md5"))], "public", LATER)
+    found = await row(catalogue)
+    assert found.artifact.digests == (sha(b"1.0", "md5"),)
+    assert (found.pin, found.conflict) == (sha(b"1.0", "sha512"), None)
+
+
+async def test_the_first_strong_digest_pins_a_file_that_had_none(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [with_digests(WHEEL)], "public", NOW)
+    await catalogue.remember(FOO, [with_digests(WHEEL, sha(b"1.0"))], "public", LATER)
+    assert (await row(catalogue)).pin == sha(b"1.0")
+
+
+async def test_changed_facts_are_kept(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    yanked = msgspec.structs.replace(WHEEL, yanked="broken")
+    await catalogue.remember(FOO, [yanked], "public", LATER)
+    assert (await row(catalogue)).artifact == yanked
+
+
+async def test_a_file_that_vanished_is_gone_until_it_returns(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL, SDIST], "public", NOW)
+    await catalogue.remember(FOO, [SDIST], "public", LATER)
+    assert (await row(catalogue)).gone
+    assert not (await row(catalogue, SDIST)).gone
+    await catalogue.remember(FOO, [WHEEL, SDIST], "public", LATER)
+    assert not (await row(catalogue)).gone
+
+
+async def test_rows_are_told_by_first_sight_then_name(catalogue: Catalogue) -> None:
+    first, second = artifact("foo-2.0.tar.gz"), artifact("foo-1.0.zip")
+    await catalogue.remember(FOO, [first], "public", NOW)
+    await catalogue.remember(FOO, [SDIST, second, first], "public", LATER)
+    names = [found.artifact.filename for found in await catalogue.holdings(FOO)]
+    assert names == ["foo-2.0.tar.gz", "foo-1.0.tar.gz", "foo-1.0.zip"]
+
+
+async def test_files_of_the_same_name_in_two_projects_are_two(catalogue: Catalogue) -> None:
+    other = msgspec.structs.replace(with_digests(WHEEL, EVIL), project=SCOPED)
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.remember(SCOPED, [other], "public", NOW)
+    assert (await row(catalogue, other)).pin == EVIL
+    assert (await row(catalogue)).conflict is None
+
+
+async def test_holding_bytes_is_one_act_with_its_event(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))
+    found = await row(catalogue)
+    assert (found.blob, found.blob_size) == (sha(b"1.0").hex, 3)
+    assert [logged.event.kind for logged in await log.events()] == [Kind.INGEST]
+
+
+async def test_held_bytes_pin_a_file_that_was_announced_without_a_digest(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [with_digests(WHEEL)], "public", NOW)
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))
+    await catalogue.remember(FOO, [with_digests(WHEEL, EVIL)], "public", LATER)
+    found = await row(catalogue)
+    assert (found.pin, found.conflict) == (sha(b"1.0"), EVIL)
+
+
+async def test_unknown_files_are_not_held_and_nothing_is_logged(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    with pytest.raises(NotFound):
+        await catalogue.hold(FOO, "foo-9.tar.gz", EVIL.hex, 1, event(Kind.INGEST))
+    with pytest.raises(NotFound):
+        await catalogue.attach_metadata(FOO, "foo-9.tar.gz", EVIL.hex)
+    assert await log.events() == ()
+
+
+async def test_released_bytes_leave_the_pin(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))
+    await catalogue.attach_metadata(FOO, WHEEL.filename, EVIL.hex)
+    await catalogue.release(FOO, WHEEL.filename)
+    await catalogue.release(FOO, "never-seen.whl")
+    found = await row(catalogue)
+    assert (found.blob, found.blob_size, found.metadata_blob) == (None, None, EVIL.hex)
+    assert found.pin == sha(b"1.0", "sha512")
+
+
+async def test_remembering_again_keeps_what_we_hold(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))
+    await catalogue.remember(FOO, [msgspec.structs.replace(WHEEL, yanked="")], "public", LATER)
+    assert (await row(catalogue)).blob == sha(b"1.0").hex
+
+
+async def test_publishing_makes_the_name_private_and_logs_it(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    published: Event = event(Kind.PUBLISH)
+    await catalogue.publish(WHEEL, EVIL.hex, published)
+    found = await row(catalogue)
+    assert (found.origin, found.pin, found.metadata_blob) == ("private", sha(b"1.0", "sha512"), EVIL.hex)
+    assert await catalogue.origin(FOO) == "private"
+    assert [logged.event for logged in await log.events()] == [published]
+
+
+async def test_the_same_bytes_once_more_change_nothing(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    before = await row(catalogue)
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH, actor="bob"))
+    assert await row(catalogue) == before
+    assert len(await log.events()) == 1
+
+
+async def test_other_bytes_under_a_published_name_are_a_conflict(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    for other in (with_digests(WHEEL, EVIL), with_digests(WHEEL)):
+        with pytest.raises(Conflict):
+            await catalogue.publish(other, None, event(Kind.PUBLISH))
+    assert (await row(catalogue)).pin == sha(b"1.0", "sha512")
+    assert len(await log.events()) == 1
+
+
+async def test_a_public_name_becomes_private_only_when_it_is_claimed(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    with pytest.raises(Conflict):
+        await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    assert await catalogue.holding(FOO, WHEEL.filename) is None
+    assert await log.events() == ()
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH), claimed=True)
+    assert await catalogue.origin(FOO) == "private"
+    assert (await row(catalogue, SDIST)).origin == "public"
+
+
+async def test_a_claimed_name_still_refuses_other_bytes_under_a_public_file_name(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    with pytest.raises(Conflict):
+        await catalogue.publish(with_digests(WHEEL, EVIL), None, event(Kind.PUBLISH), claimed=True)
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH), claimed=True)
+    assert (await row(catalogue)).origin == "private"
+
+
+async def test_upstream_never_touches_a_private_row(catalogue: Catalogue) -> None:
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    before = await row(catalogue)
+    await catalogue.remember(FOO, [with_digests(WHEEL, EVIL)], "public", LATER)
+    await catalogue.remember(FOO, [SDIST], "public", LATER)
+    assert await row(catalogue) == before
+    assert await catalogue.origin(FOO) == "private"
+
+
+async def test_an_unpublished_name_is_never_used_again(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    await catalogue.retire(FOO, [WHEEL.filename], event(Kind.PUBLISH, detail={"act": "unpublish"}))
+    assert (await row(catalogue)).gone
+    with pytest.raises(Conflict):
+        await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    assert await catalogue.origin(FOO) == "private"
+    assert len(await log.events()) == 2
+
+
+async def test_only_what_was_published_here_can_be_unpublished(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    await catalogue.publish(artifact("bar-1.0.tar.gz", project=BAR), None, event(Kind.PUBLISH))
+    with pytest.raises(NotFound):
+        await catalogue.retire(FOO, [SDIST.filename], event(Kind.PUBLISH))
+    with pytest.raises(NotFound):
+        await catalogue.retire(BAR, ["bar-1.0.tar.gz", "bar-2.0.tar.gz"], event(Kind.PUBLISH))
+    found = await catalogue.holding(BAR, "bar-1.0.tar.gz")
+    assert found is not None
+    assert not found.gone
+    assert len(await log.events()) == 1
+
+
+async def test_projects_are_listed_by_ecosystem_and_origin(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.publish(artifact("bar-1.0.tar.gz", project=BAR), None, event(Kind.PUBLISH))
+    await catalogue.publish(artifact("foo-1.0.tgz", project=SCOPED), None, event(Kind.PUBLISH))
+    assert await catalogue.projects("pypi") == ("bar", "foo")
+    assert await catalogue.projects("pypi", "public") == ("foo",)
+    assert await catalogue.projects("pypi", "private") == ("bar",)
+    assert await catalogue.projects("npm", "private") == ("@acme/foo",)
