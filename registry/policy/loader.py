@@ -16,7 +16,7 @@ from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
 from registry.policy.engine import Policy, Rulebook
 from registry.policy.entries import Entry, Roster, VersionRange, compile_glob, is_glob
-from registry.policy.lookalike.index import build
+from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
 from registry.policy.ownership import Owned, Ownership
@@ -152,7 +152,7 @@ def _rulebook(
     if (effect := file.effects["denylist"]) and lists.deny:
         rules.append(Denylist(Roster(lists.deny), effect))
     if effect := file.effects["lookalike"]:
-        index = build(ecosystem, known, {*owned.names, *allowed.names})
+        index = LookalikeIndex(ecosystem, known, {*owned.names, *allowed.names})
         rules.append(Lookalike(index=index, allowed=allowed, hold=file.hold, deny=file.deny, effect=effect))
     if mode == "allowlist":
         rules.append(Allowlist(allowed))

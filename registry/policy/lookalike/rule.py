@@ -37,7 +37,7 @@ class Lookalike:
         objection = Objection(
             rule=self.name,
             effect=self._effect(found.score),
-            reason=plain(f"'{project.name}' looks like '{found.target}' {found.explanation}"),
+            reason=plain(f"'{project.name}' {found.explanation}"),
             resembles=found.target,
             remedy=f"registry policy allow {project.ecosystem} {project.name} --reason ...",
         )
