@@ -37,7 +37,7 @@ from registry.sources.proxies import Proxies
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({500, 502, 503})
-_OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_OWN_HEADERS = ("Accept", "Accept-Encoding", "User-Agent")
 """Those that the library would add by itself."""
 
 SLOWEST_UPLOAD = 1024 * 1024

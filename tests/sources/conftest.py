@@ -10,7 +10,8 @@ from registry.ecosystems.pypi import PYPI
 from registry.model.artifacts import Artifact
 from registry.model.names import Project
 from registry.sources.registry_source import RegistrySource
-from tests.sources.world import Alarms, Clock, make_artifact, make_client, make_source
+from tests.fakes import FixedClock
+from tests.sources.world import Alarms, make_artifact, make_client, make_source
 from tests.upstream import Distribution, LyingUpstream, make_wheel
 
 DEMO = PYPI.parse_name("demo")
@@ -35,8 +36,8 @@ def wheel(upstream: LyingUpstream) -> Distribution:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FixedClock:
+    return FixedClock()
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def alarms() -> Alarms:
 
 
 @pytest.fixture
-async def source(upstream: LyingUpstream, clock: Clock, alarms: Alarms) -> AsyncIterator[RegistrySource]:
+async def source(upstream: LyingUpstream, clock: FixedClock, alarms: Alarms) -> AsyncIterator[RegistrySource]:
     client = make_client(upstream.url_pypi, clock=clock, alarm=alarms)
     yield make_source(PYPI, client, clock=clock)
     await client.close()

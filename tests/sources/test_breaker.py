@@ -10,7 +10,7 @@ from registry.errors import SourceFailed, SourceTimedOut, Unavailable
 from registry.sources.breaker import Breaker
 from registry.sources.failures import Outage
 from registry.sources.limits import Limits
-from tests.sources.world import Clock
+from tests.fakes import FixedClock
 
 LIMITS = Limits(failures=3, breaker_pause=10, breaker_longest=25)
 
@@ -27,12 +27,12 @@ def succeed(breaker: Breaker) -> None:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FixedClock:
+    return FixedClock()
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
+def breaker(clock: FixedClock) -> Breaker:
     return Breaker("The upstream", clock, LIMITS)
 
 
@@ -69,41 +69,41 @@ def test_an_answer_that_we_dislike_is_no_outage(breaker: Breaker) -> None:
     assert not is_open(breaker)
 
 
-def test_while_open_it_says_when_to_come_back(breaker: Breaker, clock: Clock) -> None:
+def test_while_open_it_says_when_to_come_back(breaker: Breaker, clock: FixedClock) -> None:
     for _ in range(3):
         fail(breaker)
-    clock.go_on(4)
+    clock.advance(seconds=4)
     with pytest.raises(Unavailable) as caught:
         succeed(breaker)
     assert caught.value.retry_after == 6
 
 
-def test_one_probe_at_a_time(breaker: Breaker, clock: Clock) -> None:
+def test_one_probe_at_a_time(breaker: Breaker, clock: FixedClock) -> None:
     for _ in range(3):
         fail(breaker)
-    clock.go_on(10)
+    clock.advance(seconds=10)
     with breaker.attempt():
         assert is_open(breaker)
     assert not is_open(breaker)
 
 
-def test_failed_probes_pause_longer_and_longer_up_to_a_limit(breaker: Breaker, clock: Clock) -> None:
+def test_failed_probes_pause_longer_and_longer_up_to_a_limit(breaker: Breaker, clock: FixedClock) -> None:
     for _ in range(3):
         fail(breaker)
     for pause in (10, 20, 25, 25):
-        clock.go_on(pause - 0.5)
+        clock.advance(seconds=pause - 0.5)
         assert is_open(breaker)
-        clock.go_on(0.5)
+        clock.advance(seconds=0.5)
         fail(breaker)
-    clock.go_on(25)
+    clock.advance(seconds=25)
     succeed(breaker)
     assert not is_open(breaker)
 
 
-def test_a_cancelled_probe_lets_the_next_one_try(breaker: Breaker, clock: Clock) -> None:
+def test_a_cancelled_probe_lets_the_next_one_try(breaker: Breaker, clock: FixedClock) -> None:
     for _ in range(3):
         fail(breaker)
-    clock.go_on(10)
+    clock.advance(seconds=10)
     fail(breaker, asyncio.CancelledError())
     assert not is_open(breaker)
 
@@ -115,9 +115,9 @@ def test_an_attempt_from_before_the_opening_has_no_say(breaker: Breaker) -> None
     assert is_open(breaker)
 
 
-def test_a_pause_that_the_source_asked_for_is_kept_by_all(breaker: Breaker, clock: Clock) -> None:
+def test_a_pause_that_the_source_asked_for_is_kept_by_all(breaker: Breaker, clock: FixedClock) -> None:
     breaker.rest(3600)
-    clock.go_on(3599)
+    clock.advance(seconds=3599)
     assert is_open(breaker)
-    clock.go_on(1)
+    clock.advance(seconds=1)
     assert not is_open(breaker)

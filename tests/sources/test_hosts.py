@@ -19,17 +19,8 @@ from registry.sources.hosts import FileHosts, HomeOnly, Permit
 from registry.sources.proxies import Proxies
 from registry.sources.registry_source import RegistrySource
 from registry.sources.trust import tls_context
-from tests.sources.world import (
-    NAME,
-    PATIENT,
-    Alarms,
-    Anything,
-    Clock,
-    make_artifact,
-    make_client,
-    make_source,
-    read,
-)
+from tests.fakes import FixedClock
+from tests.sources.world import NAME, PATIENT, Alarms, Anything, make_artifact, make_client, make_source, read
 from tests.upstream import Distribution, LyingUpstream, faults
 
 HOME = Home.parse("https://index.example/simple/", named=False)
@@ -230,7 +221,7 @@ async def test_a_name_that_turns_to_an_internal_address_is_not_connected_to(
         Home.parse(f"https://index.example:{upstream.port}/simple/", named=False),
         tls=tls_context({}),
         proxies=Proxies.none(),
-        clock=Clock(),
+        clock=FixedClock(),
         limits=PATIENT,
         agent="registry/test",
         alarm=alarms,

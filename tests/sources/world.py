@@ -6,7 +6,6 @@ import functools
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from yarl import URL
 
@@ -20,29 +19,12 @@ from registry.sources.hosts import FileHosts, HomeOnly, Permit
 from registry.sources.limits import Limits
 from registry.sources.proxies import Proxies
 from registry.sources.registry_source import RegistrySource
+from tests.fakes import FixedClock
 
 NAME = "The upstream index"
 QUICK = Limits(connect=2, first_byte=0.2, window=0.2, retry_pause=0, failures=100)
 """For faults that only time reveals."""
 PATIENT = Limits(retry_pause=0, failures=100)
-
-
-@dataclass
-class Clock:
-    """The port `Clock`, standing still until told to go on."""
-
-    time: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    seconds: float = 1000.0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def go_on(self, seconds: float) -> None:
-        self.seconds += seconds
-        self.time += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -66,7 +48,7 @@ def make_client(
     *,
     named: bool = True,
     limits: Limits = PATIENT,
-    clock: Clock | None = None,
+    clock: FixedClock | None = None,
     proxies: Proxies | None = None,
     tls: ssl.SSLContext | None = None,
     alarm: Alarms | None = None,
@@ -76,7 +58,7 @@ def make_client(
         Home.parse(base_url, named=named),
         tls=tls or _no_tls(),
         proxies=proxies or Proxies.none(),
-        clock=clock or Clock(),
+        clock=clock or FixedClock(),
         limits=limits,
         agent="registry/test",
         alarm=alarm or Alarms(),
@@ -84,14 +66,14 @@ def make_client(
 
 
 def make_source(
-    ecosystem: Ecosystem, client: Client, *, clock: Clock | None = None, files: FileHosts | None = None
+    ecosystem: Ecosystem, client: Client, *, clock: FixedClock | None = None, files: FileHosts | None = None
 ) -> RegistrySource:
     return RegistrySource(
         ecosystem,
         client,
         documents=HomeOnly(NAME, client.home),
         files=files or FileHosts(ecosystem.name, NAME, client.home, allowed=()),
-        clock=clock or Clock(),
+        clock=clock or FixedClock(),
     )
 
 
