@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import apsw
 import msgspec
@@ -34,6 +35,9 @@ _ORIGIN_AT, _GONE_AT, _CONFLICT_AT = (
     COLUMNS.split(", ").index(name) for name in ("origin", "gone", "conflict")
 )
 
+# The row itself is always read, so no other process can make this stale; making the value of it costs more.
+_decoded = lru_cache(maxsize=4_096)(holding_of)
+
 
 class Catalogue:
     """The port's implementation over the `artifact` and `project` tables."""
@@ -44,7 +48,7 @@ class Catalogue:
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """The row of one file."""
         row = self._database.row(_ONE, (project.ecosystem, project.name, filename))
-        return None if row is None else holding_of(project, row)
+        return None if row is None else _decoded(project, row)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""

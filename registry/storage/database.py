@@ -43,6 +43,7 @@ class Database:
         self._path = path
         self._writer = Writer(writing)
         self._reading = connect(path, readonly=True)
+        self._cursor = self._reading.cursor()
         self._scans = Pool("the database", _SCAN_THREADS)
         self._scanning = threading.local()
         self._opened: list[apsw.Connection] = []
@@ -58,7 +59,7 @@ class Database:
         All rows are read at once: a statement left open would hold its snapshot and stop checkpoints.
         """
         try:
-            return self._reading.execute(sql, values).fetchall()
+            return self._cursor.execute(sql, values).fetchall()  # a new cursor each would double the time
         except apsw.Error as error:
             raise unavailable(error) from error
 

@@ -1,7 +1,8 @@
 """A few threads for calls that block, so that a disk that hangs stops those calls and nothing else.
 
 Unlike `concurrent.futures` its threads are daemons: one that hangs in a dead NAS never keeps the process from
-ending. And it is bounded: once every thread hangs, further calls are refused at once instead of queued.
+ending. And it is bounded: once a call hung, the next ones are given a second, and once every thread hangs they
+are refused at once. The first call that comes back ends that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from typing import Any, TypeVar
 from registry.errors import Unavailable
 
 T = TypeVar("T")
-_Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+_Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Call = tuple[Callable[[], Any], _Waiting | None]
+
+_SHORT = 1.0
+"""Seconds of patience while something hangs."""
 
 
 class Pool:
@@ -32,18 +37,17 @@ class Pool:
     async def run(self, function: Callable[[], T], patience: float | None = None) -> T:
         """Call `function` in a thread and wait for it, at most `patience` seconds.
 
-        Raises what it raises; Unavailable when patience ran out (the call itself goes on, nothing can stop a
-        thread in a system call), or at once while every thread hangs.
+        Raises what it raises; Unavailable when patience ran out, or at once while every thread hangs. A call that
+        is no longer waited for is made all the same: nothing can stop a thread in a system call.
         """
-        if self._hangs and self._unfinished >= self._size:
-            raise self._hanging()
+        if self._hangs:
+            if self._unfinished >= self._size:
+                raise self._hanging()
+            patience = _SHORT
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._unfinished += 1
-        if self._unfinished > self._threads and self._threads < self._size:
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"registry {self._place}", daemon=True).start()
-        self._calls.put((loop, future, function))
+        self._put((function, (loop, future)))
         try:
             async with asyncio.timeout(patience):
                 return await future
@@ -53,10 +57,20 @@ class Pool:
                 raise self._hanging() from None
             raise
 
+    def post(self, function: Callable[[], object]) -> None:
+        """Call `function` when a thread is free, without waiting; what it raises is lost."""
+        self._put((function, None))
+
     def close(self) -> None:
         """Let the threads end after the calls they have; none is waited for."""
         for _ in range(self._threads):
             self._calls.put(None)
+
+    def _put(self, call: _Call) -> None:
+        if self._threads < self._size and self._threads <= self._unfinished:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"registry {self._place}", daemon=True).start()
+        self._calls.put(call)
 
     def _hanging(self) -> Unavailable:
         return Unavailable(
@@ -66,14 +80,16 @@ class Pool:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            loop, future, function = call
+            function, waiting = call
             result: Any = None
             failure: BaseException | None = None
-            if not future.cancelled():
-                try:
-                    result = function()
-                except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-                    failure = error
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+                failure = error
+            if waiting is None:
+                continue
+            loop, future = waiting
             try:
                 loop.call_soon_threadsafe(self._settle, future, result, failure)
             except RuntimeError:

@@ -76,8 +76,10 @@ class FileStaging:
         """Throw it away; safe to call at any time, also after commit (then without effect)."""
         self._pending.clear()
         if self._descriptor is not None:
-            with contextlib.suppress(Unavailable):  # a temp file that stays is swept later
+            try:
                 await self._volume.run(self.abandon)
+            except Unavailable:  # it hangs: the descriptor is closed when it is back
+                self._volume.later(self.abandon)
 
     def abandon(self) -> None:
         """Blocks. Close and remove the temp file."""

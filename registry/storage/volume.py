@@ -56,7 +56,8 @@ class Volume:
         self.root = root
         self.key = key
         self.title = title
-        self.local = not is_remote(filesystem_of(root))
+        self.local = False
+        """Whether it lies on a disk of this machine; known once it was identified."""
         self._database = database
         self._patience = patience
         self._pool = Pool(title, threads)
@@ -84,6 +85,10 @@ class Volume:
                 raise explain(error, self.title) from error
 
         return await self._pool.run(guarded, self._patience + work / _SLOWEST)
+
+    def later(self, function: Callable[[], object]) -> None:
+        """Run blocking calls in a thread some time, without waiting and without hearing how they ended."""
+        self._pool.post(function)
 
     async def quickly(self, function: Callable[[], T]) -> T:
         """Run calls that take microseconds on a local disk: there at once, elsewhere in a thread."""
@@ -174,6 +179,7 @@ class Volume:
 
     def _identify(self, remembered: str | None) -> str:
         found = self._read_id()
+        self.local = not is_remote(filesystem_of(self.root))
         if remembered is not None and found != remembered:
             if found is None:
                 raise Unavailable(

@@ -8,15 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.model.ports import (
-    Accounts,
-    Blobs,
-    Catalogue,
-    Documents,
-    PolicyStore,
-    ProvenanceLog,
-    Refusals,
-)
+from registry.model.ports import Accounts, Blobs, Catalogue, Documents, PolicyStore, ProvenanceLog, Refusals
 from registry.storage.accounts import Accounts as StoredAccounts
 from registry.storage.policy_store import PolicyStore as StoredPolicy
 from registry.storage.refusals import Refusals as StoredRefusals
