@@ -99,6 +99,8 @@ def test_zip64_is_read() -> None:
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(data) - 22, 1)
     full = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
     assert look(WHEEL, data[:-22] + end64 + locator + full)
+    with pytest.raises(Malformed, match="two ends"):
+        look(WHEEL, data[:-22] + end64 + b"hidden" + locator + full)
     lie = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, count - 1, count - 1, size, offset, 0)
     with pytest.raises(Malformed, match="two ends"):
         look(WHEEL, data[:-22] + end64 + locator + lie)
@@ -163,6 +165,14 @@ def extra_name() -> bytes:
     return zipped([*wheel_entries().items(), (info, b"")])
 
 
+def unlisted_extra(data: bytes, record: bytes = b"PK\x01\x02") -> bytes:
+    """Turn the second name into a field that means nothing, in one of the two places that have it."""
+    whole = bytearray(data)
+    at = whole.index(struct.pack("<H", 0x7075), whole.rfind(record))
+    whole[at : at + 2] = b"\xff\xff"
+    return bytes(whole)
+
+
 ZIP_TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "empty": ("broken archive", lambda: b""),
     "not a zip": ("isn't a zip", lambda: b"x" * 500),
@@ -193,6 +203,8 @@ ZIP_TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: with_entry("x.py", compress_type=zipfile.ZIP_LZMA),
     ),
     "two names": ("second name", extra_name),
+    "two names, the second not listed": ("second name", lambda: unlisted_extra(extra_name())),
+    "two names, the second not local": ("second name", lambda: unlisted_extra(extra_name(), b"PK\x03\x04")),
     "stored, length after": ("how long it is", lambda: stored_stream(b"data")),
     "climbs": ("the name '../x.py'", lambda: with_entry("../x.py")),
     "climbs within": ("the name 'a/../../x.py'", lambda: with_entry("a/../../x.py")),
