@@ -87,7 +87,7 @@ def test_the_log_is_shown_newest_first_and_filtered(appliance: Running) -> None:
     world = appliance.world
     artifact = world.keep("@acme/ui", "1.0.0", ecosystem="npm")
     appliance.wait(world.delivered(artifact, "ada"))
-    world.clock.seconds += 60
+    world.clock.advance(seconds=60)
     appliance.wait(world.delivered(world.keep("requests", "2.0"), "bob"))
     lines = appliance.command("audit", "log").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["ROW", "2", "1"]
@@ -119,7 +119,7 @@ def test_a_log_row_can_not_drive_the_terminal(appliance: Running) -> None:
 def test_who_has_a_version_is_found_in_either_ecosystem(appliance: Running) -> None:
     world = appliance.world
     appliance.wait(world.delivered(world.keep("left-pad", "1.0"), "ada"))
-    world.clock.seconds += 60
+    world.clock.advance(seconds=60)
     appliance.wait(world.delivered(world.keep("left-pad", "1.0.0", ecosystem="npm"), "bob"))
     both = appliance.command("audit", "who", "left-pad").stdout.splitlines()
     assert [line.split()[:3] for line in both[1:]] == [
@@ -164,7 +164,7 @@ def test_a_user_is_made_with_a_password_from_standard_input(appliance: Running) 
     ]
     assert appliance.command("user", "remove", "ada", "--yes").exit_code == 0
     assert appliance.command("user", "remove", "ada", "--yes").exit_code == 1
-    assert {e.agent.split("/")[0] for e in appliance.world.identity.accounts.log} == {"registry-cli"}
+    assert {e.agent.split("/")[0] for e in appliance.world.identity.events} == {"registry-cli"}
 
 
 def test_a_password_is_typed_twice_at_a_terminal(appliance: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,11 +194,11 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_happens(
     appliance: Running, arguments: tuple[str, ...]
 ) -> None:
     appliance.wait(appliance.world.identity.users.add("ada", "correct horse", by=BY))
-    before = len(appliance.world.identity.accounts.log)
+    before = len(appliance.world.identity.events)
     result = appliance.command(*arguments)
     assert result.exit_code == 2
     assert "There is no terminal" in result.stderr
-    assert len(appliance.world.identity.accounts.log) == before
+    assert len(appliance.world.identity.events) == before
 
 
 def test_a_no_at_the_terminal_keeps_the_user(appliance: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +207,9 @@ def test_a_no_at_the_terminal_keeps_the_user(appliance: Running, monkeypatch: py
         "registry.cli.questions.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     )
     assert appliance.command("user", "remove", "ada", stdin="n\n").exit_code == 1
-    assert "ada" in appliance.world.identity.accounts.rows
+    assert "ada" in appliance.world.identity.accounts._accounts
     assert appliance.command("user", "remove", "ada", stdin="y\n").exit_code == 0
-    assert "ada" not in appliance.world.identity.accounts.rows
+    assert "ada" not in appliance.world.identity.accounts._accounts
 
 
 def test_a_token_is_alone_on_standard_output(appliance: Running) -> None:

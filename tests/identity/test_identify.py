@@ -82,9 +82,9 @@ async def test_a_repeated_header_reads_no_rows_within_a_second(world: World) -> 
     await world.users.add("ada", "correct horse", by=BY)
     header = basic("ada", "correct horse")
     await world.identify(header, "10.0.0.1")
-    world.accounts.rows.clear()
+    world.accounts._accounts.clear()
     assert (await world.identify(header, "10.0.0.2")).address == "10.0.0.2"
-    world.clock.seconds += 1
+    world.clock.advance(seconds=1)
     with pytest.raises(Unauthenticated):
         await world.identify(header, "10.0.0.1")
 
@@ -95,7 +95,7 @@ async def test_a_revocation_counts_at_once_here_and_within_a_second_elsewhere(wo
     header = f"Bearer {text}"
     await world.identify(header, "")
     await Tokens(world.accounts, world.clock).revoke(token.id, by=BY)
-    world.clock.seconds += 1
+    world.clock.advance(seconds=1)
     with pytest.raises(Unauthenticated):
         await world.identify(header, "")
 

@@ -19,7 +19,7 @@ async def test_a_token_is_known_by_its_text_of_which_only_the_hash_is_kept(world
     assert text.startswith(f"rgt_{token.id}_")
     assert len(text.removeprefix(f"rgt_{token.id}_")) == 43, "256 bits in base64"
     assert await world.tokens.authenticate(text) == token
-    kept = str(world.accounts.token_rows) + str(world.accounts.log)
+    kept = str(world.accounts._tokens) + str(world.events)
     assert text.rpartition("_")[2] not in kept
 
 
@@ -41,9 +41,9 @@ async def test_a_revoked_token_is_none(world: World) -> None:
 async def test_an_expired_token_is_none(world: World) -> None:
     token, text = await world.tokens.create("ada", days=7, by=BY)
     assert token.expires == world.clock.now() + timedelta(days=7)
-    world.clock.seconds += 7 * 86_400 - 1
+    world.clock.advance(seconds=7 * 86_400 - 1)
     assert await world.tokens.authenticate(text)
-    world.clock.seconds += 1
+    world.clock.advance(seconds=1)
     assert await world.tokens.authenticate(text) is None
 
 
@@ -74,5 +74,5 @@ async def test_every_change_is_logged(world: World) -> None:
     token, _ = await world.tokens.create("ada", note="laptop", by=BY)
     await world.tokens.revoke(token.id, by=BY)
     await world.tokens.revoke(token.id, by=BY)
-    assert actions(world.accounts.log)[1:] == [("token.create", token.id), ("token.revoke", token.id)]
-    assert world.accounts.log[-1].detail["account"] == "ada"
+    assert actions(world.events)[1:] == [("token.create", token.id), ("token.revoke", token.id)]
+    assert world.events[-1].detail["account"] == "ada"

@@ -43,14 +43,14 @@ async def test_a_removed_user_can_not_log_in_although_the_password_was_remembere
 
 async def test_a_line_without_an_account_is_no_login(world: World) -> None:
     account = await world.users.add("ada", "correct horse", by=BY)
-    del world.accounts.rows[account.name]
+    del world.accounts._accounts[account.name]
     assert await world.users.authenticate("ada", "correct horse") is None
 
 
 async def test_lines_that_others_wrote_survive_a_change_and_plain_text_is_no_password(world: World) -> None:
     world.htpasswd.write_text("# kept\neve:letmein99\n")
     account = await world.users.add("ada", "correct horse", by=BY)
-    world.accounts.rows["eve"] = account
+    world.accounts._accounts["eve"] = account
     assert world.htpasswd.read_text().startswith("# kept\neve:letmein99\nada:")
     assert await world.users.authenticate("eve", "letmein99") is None
 
@@ -77,7 +77,7 @@ async def test_a_right_password_is_hashed_once_in_five_minutes(
     for _ in range(3):
         assert await world.users.authenticate("ada", "correct horse")
     assert len(hashed) == 1
-    world.clock.seconds += 300
+    world.clock.advance(seconds=300)
     assert await world.users.authenticate("ada", "correct horse")
     assert len(hashed) == 2
     assert await world.users.authenticate("nobody", "correct horse") is None
@@ -91,7 +91,7 @@ async def test_guessing_is_locked_out_longer_and_longer_and_alarmed(world: World
     with pytest.raises(Unauthenticated, match="try again in 1 s"):
         await world.users.authenticate("ada", "correct horse", address="10.0.0.9")
     assert await world.users.authenticate("ada", "correct horse", address="10.0.0.7"), "others aren't locked"
-    world.clock.seconds += 1
+    world.clock.advance(seconds=1)
     assert await world.users.authenticate("ada", "guess", address="10.0.0.9") is None
     with pytest.raises(Unauthenticated, match="try again in 2 s"):
         await world.users.authenticate("ada", "guess", address="10.0.0.9")
@@ -118,14 +118,14 @@ async def test_every_change_is_logged_with_who_made_it(world: World) -> None:
     await world.users.add("ada", "correct horse", admin=True, by=BY)
     await world.users.passwd("ada", "battery staple", by=BY)
     await world.users.remove("ada", by=BY)
-    assert actions(world.accounts.log) == [
+    assert actions(world.events) == [
         ("user.add", "ada"),
         ("user.passwd", "ada"),
         ("user.remove", "ada"),
     ]
-    assert {(e.actor, e.address) for e in world.accounts.log} == {("admin", "127.0.0.1")}
-    assert world.accounts.log[0].detail["admin"] is True
-    assert not any("horse" in str(e.detail) for e in world.accounts.log)
+    assert {(e.actor, e.address) for e in world.events} == {("admin", "127.0.0.1")}
+    assert world.events[0].detail["admin"] is True
+    assert not any("horse" in str(e.detail) for e in world.events)
 
 
 async def test_a_user_that_exists_is_not_added_again(world: World) -> None:

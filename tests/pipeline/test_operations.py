@@ -42,7 +42,7 @@ async def test_who_was_given_a_version_is_found_over_many_pages(
     artifact = world.keep("@acme/ui", "1.0.0", ecosystem="npm")
     for actor in ("ada", "bob", "ada", "eve", "ada"):
         await world.delivered(artifact, actor)
-        world.clock.seconds += 1
+        world.clock.advance(seconds=1)
     found = await world.operations.audit_who("npm", "@acme/ui", "1.0.0")
     assert [(r.actor, r.count) for r in found] == [("ada", 3), ("eve", 1), ("bob", 1)]
     assert await world.operations.audit_who("npm", "@acme/ui", "2.0.0") == ()

@@ -51,7 +51,7 @@ async def test_what_is_said_already_is_not_said_twice_until_it_ends(world: DeskW
     assert entry.until == world.clock.now() + timedelta(days=1)
     with pytest.raises(Conflict, match="registry policy remove 1"):
         await world.policies.add("deny", "pypi", "Left.Pad", reason="again", by=ADA)
-    world.clock.seconds += 86_400
+    world.clock.advance(seconds=86_400)
     assert (await world.policies.add("deny", "pypi", "left-pad", reason="again", by=ADA)).id == 2
 
 
@@ -100,7 +100,7 @@ async def test_what_makes_no_sense_changes_nothing(
         await world.policies.add(
             "deny", ecosystem, pattern, versions=versions, reason=reason, days=days, by=ADA
         )
-    assert not world.store.rows
+    assert not await world.store.entries()
     assert not world.log.rows
 
 
