@@ -96,6 +96,7 @@ def _requires_python(metadata: RawMetadata) -> str | None:
     if text is None:
         return None
     try:
-        return str(SpecifierSet(text))
+        SpecifierSet(text)
     except InvalidSpecifier:
         raise Malformed(f"Requires-Python is {shown(text)}, which isn't a version specifier.") from None
+    return " ".join(text.split())

@@ -56,7 +56,7 @@ def publish(
 
 
 def test_a_wheel_is_published_with_what_the_file_says() -> None:
-    inside = metadata(**{"Requires-Python": ">=3.8"})
+    inside = metadata(**{"Requires-Python": ">=3.8, <4"})
     data = wheel(inside=inside)
     assert publish(data, fields=form(data, requires_python=">=2.7")) == Publication(
         project=FOO,
@@ -66,7 +66,7 @@ def test_a_wheel_is_published_with_what_the_file_says() -> None:
             version="1.0",
             digests=(Digest("sha256", hashlib.sha256(data).hexdigest()),),
             size=len(data),
-            requires_python=">=3.8",
+            requires_python=">=3.8, <4",
             metadata=Digest("sha256", hashlib.sha256(inside).hexdigest()),
         ),
         metadata=inside,
