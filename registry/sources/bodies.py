@@ -6,6 +6,7 @@ Bodies are decoded here, in steps with a limit, because a library that decodes b
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -57,8 +58,10 @@ async def chunks(response: ClientResponse, limits: Limits, name: str) -> AsyncGe
             yield chunk
 
 
-async def read_document(response: ClientResponse, limits: Limits, name: str) -> bytes:
-    """A whole document, decoded from gzip where it is coded so.
+async def read_document(response: ClientResponse, limits: Limits, name: str) -> tuple[bytes, str]:
+    """A whole document, decoded from gzip where it is coded so, and its sha256 in hex.
+
+    It is hashed while it arrives: at the end, 100 MB would hold everybody else up.
 
     Raises SourceFailed for another coding, broken gzip, and more than `document_bytes` (the message names the
     setting), without ever holding more than that.
@@ -73,17 +76,18 @@ async def read_document(response: ClientResponse, limits: Limits, name: str) -> 
     if (response.content_length or 0) > limit:
         raise SourceFailed(too_large)
     inflater = Inflater(name) if "gzip" in coding else None
-    body = io.BytesIO()
+    body, hashed = io.BytesIO(), hashlib.sha256()
     async with aclosing(chunks(response, limits, name)) as arriving:
         async for chunk in arriving:
             for piece in inflater.feed(chunk) if inflater else (chunk,):
                 if body.tell() + len(piece) > limit:
                     raise SourceFailed(too_large)
                 body.write(piece)
+                hashed.update(piece)
                 await asyncio.sleep(0)
     if inflater is not None:
         inflater.finish()
-    return body.getvalue()
+    return body.getvalue(), hashed.hexdigest()
 
 
 def coding_of(response: ClientResponse) -> str:

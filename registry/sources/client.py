@@ -55,6 +55,9 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     """By lower-case name; the last of each."""
     body: bytes
+    """Empty for a document whose status isn't 200."""
+    sha256: str
+    """Of `body`, in hex."""
 
 
 class Client:
@@ -101,8 +104,8 @@ class Client:
             try:
                 async with self._exchange("GET", url, asked, rule) as response:
                     wanted = response.status == 200
-                    body = await read_document(response, self.limits, self.name) if wanted else b""
-                    return _reply(response, body)
+                    read = await read_document(response, self.limits, self.name) if wanted else (b"", "")
+                    return _reply(response, *read)
             except Outage as outage:
                 if last or not outage.again:
                     raise
@@ -143,7 +146,7 @@ class Client:
             complete = {**headers, "Accept-Encoding": "identity"}
             async with await self._ask(method, permit, complete, data, patience) as response:
                 self._check_status(response, breaker)
-                return _reply(response, await read_document(response, self.limits, self.name))
+                return _reply(response, *await read_document(response, self.limits, self.name))
 
     async def probe(self, method: str, path: str) -> str | None:
         """Ask for a path and read nothing: None when the source answers, else a sentence on what fails."""
@@ -276,6 +279,6 @@ class Client:
             raise SourceFailed(f"{self.name} redirected to something that isn't a URL.") from None
 
 
-def _reply(response: aiohttp.ClientResponse, body: bytes) -> Reply:
+def _reply(response: aiohttp.ClientResponse, body: bytes, sha256: str) -> Reply:
     headers = {key.lower(): value for key, value in response.headers.items()}
-    return Reply(response.status, response.url, headers, body)
+    return Reply(response.status, response.url, headers, body, sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -84,7 +83,7 @@ def read_reply(name: str, reply: Reply, previous: Document | None, clock: Clock)
         url=str(reply.url),
         etag=reply.headers.get("etag", ""),
         last_modified=reply.headers.get("last-modified", ""),
-        sha256=hashlib.sha256(reply.body).hexdigest(),
+        sha256=reply.sha256,
         checked=now,
     )
     if previous is None or not _same(previous, document):

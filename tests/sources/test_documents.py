@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,6 +49,7 @@ async def test_a_document_is_what_the_upstream_sent_and_where_it_came_from(
     assert document.content_type == "application/vnd.pypi.simple.v1+json"
     assert document.url == f"{upstream.url_pypi}demo/"
     assert document.checked == clock.now()
+    assert document.sha256 == hashlib.sha256(document.body).hexdigest()
     assert [artifact.filename for artifact in PYPI.read_index(demo, document).artifacts] == [wheel.filename]
 
 
