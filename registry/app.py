@@ -106,7 +106,7 @@ def bound_socket(settings: Settings) -> socket.socket:
     except OSError as error:
         raise ConfigurationError(
             [
-                f"Can't listen on {settings.host}:{settings.port} ({error.strerror}); set REGISTRY_HOST and REGISTRY_PORT."
+                f"Can't listen on {settings.host}:{settings.port} ({error.strerror}); set host and port."
             ]
         ) from error
 
@@ -354,9 +354,12 @@ def read_policy(path: Path) -> str:
 
 def core_metadata(artifact: Artifact, path: Path) -> bytes | None:
     """Core metadata out of a verified file; None where it has none or isn't what it should be."""
+    ecosystem = ECOSYSTEMS[artifact.project.ecosystem]
+    if not ecosystem.offers_metadata:
+        return None
     try:
         with path.open("rb") as file:
-            contents = ECOSYSTEMS[artifact.project.ecosystem].inspect(artifact, file)
+            contents = ecosystem.inspect(artifact, file)
     except (RegistryError, OSError) as error:
         journal.warning("a file could not be looked into", extra={"file": artifact.filename, "error": error})
         return None

@@ -5,7 +5,7 @@ Nothing here or in `ecosystems/` waits, opens files or sockets, or reads a clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import IO, Protocol
 
@@ -78,6 +78,8 @@ class Ecosystem:
     read_index: Callable[[Project, Document], Index]
     """A source's document → the canonical index; forged or broken entries dropped. Raises SourceFailed."""
     render_index: RenderIndex
+    settle_tags: Callable[[Mapping[str, str], Collection[str]], Mapping[str, str]] | None
+    """(tags, versions that aren't withheld) → the tags as the index shows them; None without tags."""
     render_manifest: Callable[[Index, Mapping[str, Refusal], str, str | None], bytes | None]
     """(index, withheld, base, selector) → one version as JSON, or None when there is no such version."""
     render_tombstone: Callable[[Project, Decision, Representation, str], bytes] | None
@@ -96,6 +98,8 @@ class Ecosystem:
     parse_document: Callable[[Project, bytes], Publication | None] | None = None
     """A publish document with the file inside it (npm's PUT) → a publication, or None when it only changes
     what is published (deprecation, owners). Raises Malformed. None where there are only forms."""
+    offers_metadata: bool
+    """Whether its clients ask for core metadata beside a file (PEP 658)."""
     inspect: Callable[[Artifact, IO[bytes]], Contents | None]
     """Name, version and metadata inside a verified file, read without unpacking to disk; None where the kind
     of file says nothing. Raises Malformed for a file that lies or tries a trick."""

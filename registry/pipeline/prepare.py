@@ -153,7 +153,7 @@ def _render(
     base = f"{job.root}/{ecosystem.name}"
     if wanted.form == "tags":
         versions = {a.version for a in index.artifacts if a.filename not in withheld}
-        tags = {tag: version for tag, version in index.tags.items() if version in versions}
+        tags = ecosystem.settle_tags(index.tags, versions) if ecosystem.settle_tags else {}
         return pack(msgspec.json.encode(tags), "application/json", revision), None
     if wanted.form == "manifest":
         version = index.tags.get(wanted.selector or "", wanted.selector)

@@ -35,4 +35,5 @@ def write_journal(level: str) -> None:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[lines], force=True)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for noisy in ("asyncio", "nodesemver"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

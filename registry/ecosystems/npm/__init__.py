@@ -6,7 +6,7 @@ The record, and nothing else: each module beside this one has its namesake in ev
 from __future__ import annotations
 
 from registry.ecosystems.npm.contents import inspect
-from registry.ecosystems.npm.index import read_index
+from registry.ecosystems.npm.index import read_index, settled_tags
 from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range
 from registry.ecosystems.npm.paths import artifact_path, index_path, parse_ask
 from registry.ecosystems.npm.publication import parse_document, parse_upload
@@ -35,6 +35,7 @@ NPM = Ecosystem(
     representations=(FULL, INSTALL),
     read_index=read_index,
     render_index=render_index,
+    settle_tags=settled_tags,
     render_manifest=render_manifest,
     render_tombstone=None,
     tombstone_filename=None,
@@ -42,6 +43,7 @@ NPM = Ecosystem(
     render_projects=None,
     parse_upload=parse_upload,
     parse_document=parse_document,
+    offers_metadata=False,
     inspect=inspect,
     render_refusal=render_refusal,
     render_error=render_error,

@@ -13,7 +13,7 @@ import binascii
 import codecs
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -96,7 +96,7 @@ def read_index(project: Project, document: Document) -> Index:
     )
 
 
-def settled_tags(tags: Mapping[str, str], remaining: list[str]) -> dict[str, str]:
+def settled_tags(tags: Mapping[str, str], remaining: Collection[str]) -> dict[str, str]:
     """The tags that still resolve, `latest` moved down to the highest remaining release where it must.
 
     Never upward, and to a pre-release only where `latest` was one; where nothing fits there is no `latest`.
