@@ -20,8 +20,8 @@ from registry.model.names import Project
 from registry.sources.hosts import FileHosts
 from registry.sources.proxies import Proxies
 from registry.sources.trust import tls_context
-from tests.sources.world import Anything, body_of, make_client, make_source
-from tests.upstream import LyingUpstream, make_wheel
+from tests.sources.world import Anything, body_of, make_artifact, make_client, make_source, read
+from tests.upstream import LyingUpstream, faults, make_wheel
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,20 @@ async def test_a_certificate_for_another_name_is_refused(
     authority: trustme.CA, ca_file: Path, demo: Project
 ) -> None:
     assert "mismatch" in await refusal(authority.issue_cert("other.example"), ca_file, demo)
+
+
+async def test_a_redirect_from_https_to_plain_http_is_not_followed(
+    authority: trustme.CA, ca_file: Path, demo: Project, upstream: LyingUpstream
+) -> None:
+    async with LyingUpstream(tls=speaking_as(authority.issue_cert("127.0.0.1"))) as home:
+        client = make_client(home.url_pypi, tls=tls_context({}, ca_file))
+        files = FileHosts("pypi", "The index", client.home, allowed=(upstream.origin,))
+        home.lie(faults.redirect(f"{upstream.origin}/files/x.whl"))
+        artifact = make_artifact(demo, "x.whl", f"{home.origin}/files/x.whl", None)
+        with pytest.raises(SourceFailed, match="plain http"):
+            await read(make_source(PYPI, client, files=files), artifact)
+        await client.close()
+    assert upstream.requests == []
 
 
 async def test_an_old_tls_version_is_refused(authority: trustme.CA, ca_file: Path, demo: Project) -> None:
