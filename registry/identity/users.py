@@ -127,9 +127,8 @@ class Users:
         hashed = self._file.find(user)
         proof = hmac.digest(self._key, f"{user}\0{hashed}\0{password}".encode(), hashlib.sha256)
         if not self._right.get(proof):
-            self._refuse_locked(user, address)
             async with self._hashing:
-                # Once more: whoever waited here may have been overtaken by a lock-out or by a right answer.
+                # Whoever waited for a turn may have been overtaken by the same right answer.
                 if not self._right.get(proof):
                     self._refuse_locked(user, address)
                     if not await asyncio.to_thread(self._file.matches, password, hashed):

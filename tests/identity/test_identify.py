@@ -1,5 +1,6 @@
 import base64
 
+import msgspec
 import pytest
 
 from registry.errors import Unauthenticated
@@ -41,6 +42,14 @@ async def test_a_token_can_do_no_more_than_its_scope_and_its_account(world: Worl
     await world.users.add("ada", "correct horse", by=BY)
     with pytest.raises(Unauthenticated):
         await world.identify(f"Bearer {ruling}", "")
+
+
+async def test_an_admin_token_of_somebody_who_is_no_admin_any_more_is_none(world: World) -> None:
+    account = await world.users.add("ada", "correct horse", admin=True, by=BY)
+    _, text = await world.tokens.create("ada", scope="admin", by=BY)
+    world.accounts._accounts["ada"] = msgspec.structs.replace(account, admin=False)
+    client = await world.identify(f"Bearer {text}", "")
+    assert (client.user, client.admin) == ("ada", False)
 
 
 async def test_the_commands_own_token_is_an_admin(world: World) -> None:

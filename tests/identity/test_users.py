@@ -1,10 +1,12 @@
+import asyncio
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from registry.errors import Conflict, Malformed, NotFound, Unauthenticated, Unavailable
-from registry.identity.users import parse_user_name
+from registry.identity.users import AT_ONCE, parse_user_name
 from tests.identity.world import BY, World, actions
 
 
@@ -50,9 +52,13 @@ async def test_a_line_without_an_account_is_no_login(world: World) -> None:
 async def test_lines_that_others_wrote_survive_a_change_and_plain_text_is_no_password(world: World) -> None:
     world.htpasswd.write_text("# kept\neve:letmein99\n")
     account = await world.users.add("ada", "correct horse", by=BY)
-    world.accounts._accounts["eve"] = account
+    world.accounts._accounts["eve"] = msgspec.structs.replace(account, name="eve")
     assert world.htpasswd.read_text().startswith("# kept\neve:letmein99\nada:")
     assert await world.users.authenticate("eve", "letmein99") is None
+    world.htpasswd.write_text(
+        world.htpasswd.read_text().replace("eve:letmein99", "bob:x").replace("ada:", "eve:")
+    )
+    assert await world.users.authenticate("eve", "correct horse"), "with a real hash she could"
 
 
 async def test_a_broken_file_stops_logins_and_says_so(world: World) -> None:
@@ -82,6 +88,32 @@ async def test_a_right_password_is_hashed_once_in_five_minutes(
     assert len(hashed) == 2
     assert await world.users.authenticate("nobody", "correct horse") is None
     assert len(hashed) == 3, "a user that isn't there must cost as much as one that is"
+
+
+async def test_many_at_once_with_one_password_are_hashed_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.users.add("ada", "correct horse", by=BY)
+    hashed: list[str] = []
+    matches = world.users._file.matches
+
+    def counted(password: str, found: str | None) -> bool:
+        hashed.append(password)
+        return matches(password, found)
+
+    monkeypatch.setattr(world.users._file, "matches", counted)
+    monkeypatch.setattr(world.users, "_hashing", asyncio.Semaphore(1))
+    assert all(await asyncio.gather(*(world.users.authenticate("ada", "correct horse") for _ in range(5))))
+    assert len(hashed) == 1
+
+
+async def test_guesses_made_at_once_are_locked_out_too(world: World) -> None:
+    await world.users.add("ada", "correct horse", by=BY)
+    guesses = (world.users.authenticate("ada", f"guess {n}", address="10.0.0.9") for n in range(30))
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    tried = sum(answer is None for answer in answers)
+    assert tried <= 6 + AT_ONCE, "some were under way when the lock-out began"
+    assert sum(isinstance(answer, Unauthenticated) for answer in answers) == 30 - tried
 
 
 async def test_guessing_is_locked_out_longer_and_longer_and_alarmed(world: World) -> None:
