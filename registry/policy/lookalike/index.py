@@ -126,8 +126,9 @@ class LookalikeIndex:
             return
         for ecosystem, names in self._abroad.items():
             for number in names.table.find(looked_up):
-                if number < _ABROAD and names.order[number] not in known:
-                    yield names.order[number], number + 1, ecosystem
+                name = names.order[number]
+                if names[name] <= _ABROAD and name not in known:
+                    yield name, names[name], ecosystem
 
     def _resemblance(self, candidate: Candidate) -> Resemblance:
         target, how = candidate.target, candidate.slip

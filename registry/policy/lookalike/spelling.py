@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
-_SEPARATOR = re.compile(r"[-_./@]+")
+_SEPARATORS = "-_./@"
+_TO_SPACES = str.maketrans(_SEPARATORS, " " * len(_SEPARATORS))
+_TO_NOTHING = str.maketrans("", "", _SEPARATORS)
 
 _LOOKS_LIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b"})
 _PAIRS_LOOK_LIKE = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"))
@@ -19,12 +20,12 @@ _SOUNDS_LIKE = frozenset(
 
 def words(name: str) -> tuple[str, ...]:
     """The parts between separators and slashes, lower case: `@babel/core` → babel, core."""
-    return tuple(part for part in _SEPARATOR.split(name.lower()) if part)
+    return tuple(name.lower().translate(_TO_SPACES).split())
 
 
 def skeleton(name: str) -> str:
     """What is left without separators, scopes joined: `@Babel/core` → `babelcore`."""
-    return _SEPARATOR.sub("", name.lower())
+    return name.lower().translate(_TO_NOTHING)
 
 
 def folded(skeleton: str) -> str:

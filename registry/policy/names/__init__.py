@@ -17,9 +17,9 @@ from registry.policy.lookalike.language import Language
 from registry.policy.lookalike.scopes import Scopes
 from registry.policy.lookalike.table import Table
 
-_DEEP = 3_000
-"""How many of the most popular names are also found by two edits: those that are worth the memory."""
-_RANK_OF_ALSO = 4_000
+_DEEP = 2_000
+"""How many names are also found by two edits: the first ones, which are worth the memory."""
+_RANK_OF_ALSO = 300
 """The rank that names count with which are attacked more than they are used."""
 
 
@@ -40,11 +40,10 @@ class KnownNames(Mapping[str, int]):
         self.ecosystem = ecosystem
         self.imports = imports
         """Import name → what to install."""
-        self._ranks = {name: rank for rank, name in enumerate(popular, 1)}
-        for name in also:
-            self._ranks.setdefault(name, _RANK_OF_ALSO)
+        attacked = {name: _RANK_OF_ALSO for name in also if name not in popular}
+        self._ranks = attacked | {name: rank for rank, name in enumerate(popular, 1)}
         self.order = tuple(self._ranks)
-        """The names as `table` numbers them."""
+        """The names as `table` numbers them: those that are attacked first, the others by rank."""
         self.table = Table(self.order, _DEEP)
         self.language = Language(self.order)
         self.scopes = Scopes(self.order)
