@@ -16,8 +16,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal, cast
 
-from aiohttp import web
-
 from registry import __version__
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError, RegistryError
@@ -43,7 +41,7 @@ from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client
 from registry.sources.hosts import FileHosts, HomeOnly
-from registry.sources.limits import Limits
+from registry.sources.limits import BACK_END
 from registry.sources.private_npm import VerdaccioPublisher, VerdaccioSource
 from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource
 from registry.sources.proxies import Proxies
@@ -67,7 +65,7 @@ from registry.web.examination import Examination
 from registry.web.health import Health, Metrics, Probe
 from registry.web.journal import write_journal
 from registry.web.pages import Pages
-from registry.web.server import application, listen
+from registry.web.server import Application, application, listen
 from registry.web.services import Services
 from registry.web.site import Site
 from registry.web.traffic import Traffic
@@ -105,9 +103,7 @@ def bound_socket(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), backlog=1024)
     except OSError as error:
         raise ConfigurationError(
-            [
-                f"Can't listen on {settings.host}:{settings.port} ({error.strerror}); set host and port."
-            ]
+            [f"Can't listen on {settings.host}:{settings.port} ({error.strerror}); set host and port."]
         ) from error
 
 
@@ -131,7 +127,7 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[tuple[web.Application, JoinedPolicy]]:
+async def assemble(settings: Settings) -> AsyncIterator[tuple[Application, JoinedPolicy]]:
     """Every part, wired; closed in reverse order. Raises ConfigurationError listing what can't be used."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -179,7 +175,7 @@ async def assemble(settings: Settings) -> AsyncIterator[tuple[web.Application, J
         pins = HostPins(database)
         upstreams: dict[str, RegistrySource] = {}
         for name, (home, _) in homes.items():
-            title = f"the upstream {ECOSYSTEMS[name].title} registry"
+            title = f"{ECOSYSTEMS[name].title} upstream"
             limits = settings.upstreams[name].limits
             client = Client(
                 title, home, tls=tls, proxies=proxies, clock=clock, limits=limits, agent=AGENT, alarm=alarm
@@ -208,7 +204,7 @@ async def assemble(settings: Settings) -> AsyncIterator[tuple[web.Application, J
                 tls=tls,
                 proxies=Proxies.none(),
                 clock=clock,
-                limits=Limits(),
+                limits=BACK_END,
                 agent=AGENT,
                 alarm=alarm,
             )

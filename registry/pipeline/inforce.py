@@ -82,6 +82,8 @@ class JoinedPolicy:
         self._known = known
         self._clock = clock
         self._current: engine.Policy | None = None
+        self._good = ""
+        """The text of the last file that could be used."""
         self._turn = asyncio.Lock()
         self.problems: tuple[str, ...] = ()
         """What is wrong with the file that isn't in force; empty when it is."""
@@ -94,27 +96,36 @@ class JoinedPolicy:
 
     async def load(self) -> None:
         """The first load. Raises ConfigurationError: without a policy nothing starts."""
-        self._current = await self._join()
+        self._good = await asyncio.to_thread(self._read_file)
+        self._current = await self._join(self._good)
 
     async def reload(self) -> None:
-        """Read everything again and swap at once; a broken file leaves the last good policy, and says so."""
+        """Read everything again and swap at once. A broken file says so and leaves the last good one in
+        force; what operators decided meanwhile counts all the same."""
         async with self._turn:
             try:
-                policy = await self._join()
+                text = await asyncio.to_thread(self._read_file)
+                policy = await self._join(text)
+                self._good, self.problems = text, ()
             except ConfigurationError as error:
                 if error.problems != self.problems:
                     self.problems = error.problems
                     await self._tell("broken", str(error))
-                return
-            self.problems = ()
+                policy = await self._joined_as_it_was()
             if policy.revision != self.current.revision:
                 self._current = policy
                 await self._tell("reloaded", f"policy {policy.revision} is in force")
 
-    async def _join(self) -> engine.Policy:
+    async def _joined_as_it_was(self) -> engine.Policy:
+        """The last good file with the rows of now; the policy in force where even that can't be."""
+        try:
+            return await self._join(self._good)
+        except ConfigurationError:
+            return self.current
+
+    async def _join(self, text: str) -> engine.Policy:
         rows = await self._store.entries()
         private = {name: await self._catalogue.projects(name, "private") for name in self._ecosystems}
-        text = await asyncio.to_thread(self._read_file)
         return await asyncio.to_thread(parse_policy, text, rows, self._ecosystems, self._known, private)
 
     async def _tell(self, what: str, message: str) -> None:

@@ -16,6 +16,9 @@ from registry.web.problems import error_response, unexpected
 from registry.web.site import Site
 from registry.web.traffic import Traffic
 
+Application = web.Application
+"""What `application` makes, for those who may not name the HTTP library."""
+
 HEADER_BYTES = 16 * 1024
 """Of a request line and of each header field; tokens and cookies of clients stay far below."""
 DRAIN_SECONDS = 30.0
