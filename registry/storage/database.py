@@ -97,8 +97,10 @@ class Database:
             raise Unavailable("The database's writer has stopped; restart the appliance.")
 
     def close(self) -> None:
-        """Commit what waits, then close. Blocks; safe to call twice."""
-        self._writer.close()
+        """Commit what waits, then close. Blocks; safe to call twice.
+
+        The writer closes last: only it may move what is in the -wal file into the database.
+        """
         self._scans.close()
         self._reading.close()
         for connection in self._opened:
@@ -106,6 +108,7 @@ class Database:
                 connection.close()
             except apsw.Error:  # still in use by a scan: it goes with the process
                 _LOG.debug("a scan outlived the database")
+        self._writer.close()
 
     def _connection_of_thread(self) -> apsw.Connection:
         if not hasattr(self._scanning, "connection"):

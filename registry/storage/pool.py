@@ -1,8 +1,8 @@
 """A few threads for calls that block, so that a disk that hangs stops those calls and nothing else.
 
 Unlike `concurrent.futures` its threads are daemons: one that hangs in a dead NAS never keeps the process from
-ending. And it is bounded: once a call hung, the next ones are given a second, and once every thread hangs they
-are refused at once. The first call that comes back ends that.
+ending. And it is bounded: once a call hung, the next ones are given a second, and once every thread hangs
+they are refused at once. The first call that comes back ends that.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Pool:
     async def run(self, function: Callable[[], T], patience: float | None = None) -> T:
         """Call `function` in a thread and wait for it, at most `patience` seconds.
 
-        Raises what it raises; Unavailable when patience ran out, or at once while every thread hangs. A call that
-        is no longer waited for is made all the same: nothing can stop a thread in a system call.
+        Raises what it raises; Unavailable when patience ran out, or at once while every thread hangs. A call
+        that is no longer waited for is made all the same: nothing can stop a thread in a system call.
         """
         if self._hangs:
             if self._unfinished >= self._size:
@@ -67,7 +67,7 @@ class Pool:
             self._calls.put(None)
 
     def _put(self, call: _Call) -> None:
-        if self._threads < self._size and self._threads <= self._unfinished:
+        if self._threads < min(self._size, max(self._unfinished, 1)):
             self._threads += 1
             threading.Thread(target=self._work, name=f"registry {self._place}", daemon=True).start()
         self._calls.put(call)

@@ -208,7 +208,7 @@ class Volume:
     def _create(self) -> str:
         """A volume-id for a directory that is new or empty; exclusive, so two that start at once agree."""
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if not all(_ignored(entry.name) for entry in os.scandir(self.root)):
+        if not all(_ignored(entry.name) for entry in self.root.iterdir()):
             raise Unavailable(
                 f"{self._subject} has other files in it but no volume-id; give it an empty directory, or"
                 " bring back its file 'volume-id' from a backup."
@@ -236,9 +236,13 @@ class Volume:
 
     def _sweep(self) -> None:
         oldest = time.time() - _TEMP_GRACE
-        for entry in os.scandir(self.temp):
-            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
-                Path(entry.path).unlink(missing_ok=True)
+        with os.scandir(self.temp) as entries:
+            for entry in entries:
+                if (
+                    entry.is_file(follow_symlinks=False)
+                    and entry.stat(follow_symlinks=False).st_mtime < oldest
+                ):
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _ignored(name: str) -> bool:

@@ -1,0 +1,203 @@
+"""One writer, one commit for many, and nothing half done."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from registry.errors import ConfigurationError, NotFound, Unavailable
+from registry.storage import connections
+from registry.storage.catalogue import Catalogue
+from registry.storage.connections import connect, migrate
+from registry.storage.database import Database
+from registry.storage.provenance_log import ProvenanceLog
+from registry.storage.schema import MIGRATIONS
+from tests.specimens import FOO, NOW, artifact, event
+
+
+def set_fact(connection: apsw.Connection, name: str) -> None:
+    connection.execute("INSERT INTO fact (name, value) VALUES (?, 'x')", (name,))
+
+
+def facts(database: Database) -> set[str]:
+    return {name for (name,) in database.rows("SELECT name FROM fact")}
+
+
+async def test_a_job_that_fails_takes_nothing_with_it(database: Database) -> None:
+    def failing(connection: apsw.Connection) -> None:
+        set_fact(connection, "half")
+        raise NotFound("Not there.")
+
+    outcomes = await asyncio.gather(
+        database.write(lambda connection: set_fact(connection, "before")),
+        database.write(failing),
+        database.write(lambda connection: set_fact(connection, "after")),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), NotFound, type(None)]
+    assert facts(database) == {"before", "after"}
+
+
+async def test_jobs_that_wait_together_share_a_commit(database: Database) -> None:
+    release = threading.Event()
+    commits: list[int] = []
+
+    def count() -> bool:
+        commits.append(1)
+        return False
+
+    database._writer._connection.set_commit_hook(count)
+
+    def slow(connection: apsw.Connection) -> None:
+        release.wait()
+
+    first = asyncio.create_task(database.write(slow))
+    await asyncio.sleep(0)
+    others = [
+        asyncio.create_task(database.write(lambda connection, n=n: set_fact(connection, str(n))))  # type: ignore[misc]
+        for n in range(50)
+    ]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(first, *others)
+    assert len(facts(database)) == 50
+    assert len(commits) <= 2
+
+
+async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "registry.db")
+    await database.write(lambda connection: set_fact(connection, "kept"))
+    database.post(lambda connection: set_fact(connection, "posted"))
+    database.close()
+    again = Database.open(tmp_path / "registry.db")
+    assert facts(again) == {"kept", "posted"}
+    again.close()
+
+
+async def test_a_closed_database_says_so(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "registry.db")
+    database.close()
+    with pytest.raises(Unavailable):
+        await database.write(lambda connection: set_fact(connection, "late"))
+
+
+async def test_reads_go_on_while_another_program_holds_the_lock(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "registry.db", busy_ms=1)
+    log = ProvenanceLog(database)
+    await log.record(event())
+    other = connect(tmp_path / "registry.db")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Unavailable, match="locked"):
+        await log.record(event())
+    assert len(await log.events()) == 1
+    database.check()
+    other.execute("ROLLBACK")
+    other.close()
+    assert await log.record(event()) == 2
+    database.close()
+
+
+async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) -> None:
+    log, catalogue = ProvenanceLog(database), Catalogue(database)
+    await log.record(event())
+    await database.write(lambda connection: connection.pragma("max_page_count", 1))
+    many = [artifact(f"foo-{number}.tar.gz") for number in range(2_000)]
+    with pytest.raises(Unavailable, match="full"):
+        await catalogue.remember(FOO, many, "public", NOW)
+    assert await catalogue.holdings(FOO) == ()
+    assert len(await log.events()) == 1
+    await database.write(lambda connection: connection.pragma("max_page_count", 1 << 30))
+    await catalogue.remember(FOO, many, "public", NOW)
+    assert len(await catalogue.holdings(FOO)) == 2_000
+
+
+async def test_two_processes_write_one_chain(tmp_path: Path) -> None:
+    databases = [Database.open(tmp_path / "registry.db") for _ in range(2)]
+    logs = [ProvenanceLog(database) for database in databases]
+    numbers = await asyncio.gather(*(logs[n % 2].record(event(version=str(n))) for n in range(40)))
+    assert sorted(numbers) == list(range(1, 41))
+    for database in databases:
+        database.close()
+
+
+async def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "filesystem_of", lambda path: "nfs4")
+    with pytest.raises(ConfigurationError, match=r"network file system \(nfs4\).*REGISTRY_DATA"):
+        Database.open(tmp_path / "registry.db")
+    assert not (tmp_path / "registry.db").exists()
+
+
+@pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.7.17"])
+def test_a_sqlite_with_the_wal_bug_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: version)
+    with pytest.raises(ConfigurationError, match=r"3\.51\.3"):
+        Database.open(tmp_path / "registry.db")
+
+
+async def test_a_damaged_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    database = Database.open(path)
+    await Catalogue(database).remember(FOO, [artifact(f"{n}.whl") for n in range(500)], "public", NOW)
+    database.close()
+    assert not path.with_name("registry.db-wal").exists()
+    with path.open("r+b") as file:
+        for page in range(2, path.stat().st_size // 4096):
+            file.seek(page * 4096)
+            file.write(b"\xa5" * 100)
+    with pytest.raises(ConfigurationError, match="restore"):
+        Database.open(path)
+
+
+def test_what_is_not_a_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "registry.db").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(ConfigurationError, match="damaged"):
+        Database.open(tmp_path / "registry.db")
+
+
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "registry.db")
+    other.execute("CREATE TABLE theirs (x)")
+    other.commit()
+    other.close()
+    with pytest.raises(ConfigurationError, match="another program"):
+        Database.open(tmp_path / "registry.db")
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    Database.open(path).close()
+    connection = connect(path)
+    connection.pragma("user_version", 99)
+    connection.close()
+    with pytest.raises(ConfigurationError, match="newer release"):
+        Database.open(path)
+
+
+def test_an_older_schema_is_migrated_and_a_copy_kept(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    Database.open(path).close()
+    connection = connect(path)
+    connection.execute("INSERT INTO fact VALUES ('old', 'x')")
+    steps = (*MIGRATIONS, "ALTER TABLE fact ADD COLUMN more TEXT; CREATE TABLE extra (x) STRICT")
+    with pytest.raises(apsw.SQLError):  # STRICT wants a type: the whole step is undone
+        migrate(connection, path, steps)
+    assert connection.pragma("user_version") == len(MIGRATIONS)
+    assert connection.execute("SELECT * FROM fact").fetchall() == [("old", "x")]
+    migrate(connection, path, (*MIGRATIONS, "ALTER TABLE fact ADD COLUMN more TEXT"))
+    assert connection.execute("SELECT * FROM fact").fetchall() == [("old", "x", None)]
+    connection.close()
+    copy = connect(tmp_path / f"registry.db.before-{len(MIGRATIONS) + 1}", readonly=True)
+    assert copy.execute("SELECT * FROM fact").fetchall() == [("old", "x")]
+    copy.close()
+
+
+def test_only_its_owner_may_read_the_database(tmp_path: Path) -> None:
+    Database.open(tmp_path / "registry.db").close()
+    assert (tmp_path / "registry.db").stat().st_mode & 0o777 == 0o600
