@@ -1,4 +1,4 @@
-"""How pypiserver and Verdaccio are run: on loopback, asking nobody outside, with a credential made at every start.
+"""How pypiserver and Verdaccio are run: on loopback, asking nobody outside, with a credential of one start.
 
 The secret is in files of mode 0600, never on a command line or in the environment.
 """
@@ -40,13 +40,14 @@ def make_credentials(private: Path, name: str) -> Path:
 def pypiserver(private: Path, port: int) -> Part:
     """The keeper of the private Python packages.
 
-    It may overwrite: that nothing published ever changes is the gateway's promise, and a half-written file must
-    not outlive the upload that comes after it.
+    It may overwrite: that nothing published ever changes is the gateway's promise, and a half-written file
+    must not outlive the upload that comes after it.
     """
     command = (
         *(sys.executable, "-m", "pypiserver", "run"),
         *("--interface", "127.0.0.1", "--port", str(port)),
-        *("--server", "waitress"),  # its default is blocked by one half-open request
+        # waitress, which is installed with us; the only other it could be is blocked by one half-open request
+        *("--server", "auto"),
         "--disable-fallback",  # it would send private names to the public index
         "--overwrite",
         *("--authenticate", "update,download,list", "--passwords", str(_htpasswd(private, "pypiserver"))),

@@ -70,12 +70,12 @@ class Keeper:
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()
-                status = await self._run_once()
+                cause = await self._run_once()
                 if self._stopping.is_set():
                     break
                 self.ended.set()
                 pause = self._backoff.pause(time.monotonic() - began)
-                self._tell(f"{_cause(status)}; it is started again in {pause:g} s")
+                self._tell(f"{cause}; it is started again in {pause:g} s")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
         finally:
@@ -94,22 +94,28 @@ class Keeper:
         """Ask the part to read its configuration again."""
         self._signal(signal.SIGHUP)
 
-    async def _run_once(self) -> int:
-        """From start to end; what is left of its process group then ends too."""
-        process = self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *self.part.command),
-            cwd=self.part.folder,
-            env=dict(self.part.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            pass_fds=self.part.sockets,
-            umask=self.part.umask,
-            start_new_session=True,  # Ctrl-C is for us; we stop the parts in order
-        )
-        assert process.stdout is not None
+    async def _run_once(self) -> str:
+        """From start to end, and why it ended; what is left of its process group then ends too."""
+        # A pipe of our own: with asyncio's, some versions see a part's end only after all that it started.
+        reading, writing = os.pipe()
+        draining = asyncio.create_task(self._drain(reading))
+        try:
+            process = self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *self.part.command),
+                cwd=self.part.folder,
+                env=dict(self.part.environ),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                pass_fds=self.part.sockets,
+                umask=self.part.umask,
+                start_new_session=True,  # Ctrl-C is for us; we stop the parts in order
+            )
+        except OSError as error:
+            return f"can't be started ({error})"
+        finally:
+            os.close(writing)
         self._log.note(f"started, process {process.pid}")
-        draining = asyncio.create_task(self._log.drain(process.stdout))
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
         try:
@@ -121,8 +127,19 @@ class Keeper:
         # Nobody of its group is left to print; one who left the group must not hold us up.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(draining, 2.0)
-        self._log.note(_cause(status))
-        return status
+        cause = _cause(status)
+        self._log.note(cause)
+        return cause
+
+    async def _drain(self, reading: int) -> None:
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
+        )
+        try:
+            await self._log.drain(stream)
+        finally:
+            transport.close()
 
     async def _end_of(self, process: asyncio.subprocess.Process) -> int:
         ending = asyncio.create_task(process.wait())

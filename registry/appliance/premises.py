@@ -129,8 +129,8 @@ def _port_problem(host: str, port: int, error: OSError) -> str:
 def reserved_port() -> Iterator[int]:
     """A loopback port for a child.
 
-    It is bound, so that the kernel gives it to nobody by chance, also while the child is dead; and never listened
-    on, so that the child may (both set SO_REUSEADDR, as servers do).
+    It is bound, so that the kernel gives it to nobody by chance, also while the child is dead; and never
+    listened on, so that the child may (both set SO_REUSEADDR, as servers do).
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -63,8 +63,8 @@ class Supervisor:
     async def _wait_until_ready(self, greet: Callable[[], None]) -> bool:
         """Whether the start went well, or was broken off by the operator.
 
-        A back end that dies is restarted and waited for. A gateway that ends before it was ever ready won't do
-        better a second time: it has said why.
+        A back end that dies is restarted and waited for. A gateway that ends before it was ever ready won't
+        do better a second time: it has said why.
         """
         loop = asyncio.get_running_loop()
         explained = loop.time()

@@ -21,6 +21,9 @@ from registry.sources.limits import Limits
 
 MIB = 1 << 20
 
+LARGEST_UPLOAD = 1000 * MIB
+"""What the server under pypiserver takes, less the form around the file."""
+
 VARIABLES_OF_THE_COMMAND = frozenset({"REGISTRY_TOKEN", "REGISTRY_URL"})
 """What the command reads to talk to an appliance elsewhere: no settings of an appliance."""
 
@@ -144,12 +147,16 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         workers=get("workers", kinds.whole(1, 64), 1),
         ca_file=_file(reader, directory, "ca_file"),
         log_level=get("log_level", kinds.one_of("debug", "info", "warning", "error"), "info"),
-        upload_limit=get("upload_limit", kinds.size, 1024 * MIB),
+        upload_limit=get("upload_limit", kinds.size, LARGEST_UPLOAD),
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},
         back_ends={name: _back_end(reader, directory, part) for name, part in BACK_ENDS.items()},
     )
+    if settings.upload_limit > LARGEST_UPLOAD:
+        reader.problems.append(
+            f"{reader.place('upload_limit')}: pypiserver takes files up to 1000 MiB; set that or less."
+        )
     if settings.workers > 1:
         reader.problems.append(
             f"{reader.place('workers')}: more than one gateway process isn't offered yet; set it to 1."

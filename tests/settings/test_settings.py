@@ -188,13 +188,20 @@ def test_a_message_about_a_url_does_not_repeat_its_password(tmp_path: Path) -> N
     ("text", "size"), [("64 MiB", 64 << 20), ("2gib", 2 << 30), ("1024", 1024), ("7 KiB", 7168)]
 )
 def test_sizes_are_bytes_or_have_a_binary_unit(text: str, size: int, tmp_path: Path) -> None:
-    assert load_settings({"REGISTRY_UPLOAD_LIMIT": text}, tmp_path).upload_limit == size
+    assert (
+        load_settings({"REGISTRY_DOCUMENT_LIMIT": text}, tmp_path).upstreams["npm"].limits.document_bytes
+        == size
+    )
 
 
 def shown_settings() -> dict[str, object]:
     """What the shipped file would say with every setting uncommented, flattened."""
     text = re.sub(r"^# ([a-z_]+ = .*)$", r"\1", SHIPPED.read_text(), flags=re.MULTILINE)
     return dict(_flat(tomllib.loads(text)))
+
+
+def test_more_than_the_private_back_ends_take_is_a_mistake(tmp_path: Path) -> None:
+    assert "pypiserver takes" in problems({"REGISTRY_UPLOAD_LIMIT": "2 GiB"}, tmp_path)[0]
 
 
 def test_the_shipped_file_sets_nothing() -> None:
