@@ -116,8 +116,8 @@ async def exactly(
         got += len(chunk)
         if got > most:
             raise IntegrityFailed(
-                f"{name} sent more than {most} bytes for {artifact.filename}, which is all that its index or "
-                "artifact_limit allows."
+                f"{name} sent more than {most} bytes for {artifact.filename}, which is all that its index "
+                "announced, or more than one file may have."
             )
         yield chunk
     if announced is not None and got != announced:
