@@ -96,6 +96,6 @@ class Roster:
         return (*self._exact.get(name, ()), *globs)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names spelled out, without globs."""
-        return tuple(self._exact)
+    def patterns(self) -> frozenset[str]:
+        """All names and globs."""
+        return frozenset((*self._exact, *(entry.pattern for _, entry in self._globs)))

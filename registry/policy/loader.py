@@ -60,7 +60,8 @@ def parse_policy(
     }
     if problems:
         raise ConfigurationError(problems)
-    books = {name: _rulebook(name, file, lists[name], known, private.get(name, ())) for name in lists}
+    owned = {name: Owned(found.ours, private.get(name, ())) for name, found in lists.items()}
+    books = {name: _rulebook(name, file, found, known, owned) for name, found in lists.items()}
     return Policy(_revision(text, rows, known, private), books)
 
 
@@ -143,22 +144,24 @@ def _rulebook(
     file: PolicyFile,
     lists: _Lists,
     known: Mapping[str, KnownNames],
-    private: Sequence[str],
+    owned: Mapping[str, Owned],
 ) -> Rulebook:
     mode = file.sections[ecosystem].mode
-    owned = Owned(lists.ours, private)
     allowed = Roster(lists.allow)
     rules: list[Rule] = []
     if (effect := file.effects["denylist"]) and lists.deny:
         rules.append(Denylist(Roster(lists.deny), effect))
     if effect := file.effects["lookalike"]:
-        index = LookalikeIndex(ecosystem, known, {*owned.names, *allowed.names})
+        matter = allowed.patterns | owned[ecosystem].patterns
+        elsewhere = (names.patterns for name, names in owned.items() if name != ecosystem)
+        matter |= {pattern for patterns in elsewhere for pattern in patterns if "/" not in pattern}
+        index = LookalikeIndex(ecosystem, known, matter)
         rules.append(Lookalike(index=index, allowed=allowed, hold=file.hold, deny=file.deny, effect=effect))
     if mode == "allowlist":
         rules.append(Allowlist(allowed))
     if effect := file.effects["ownership"]:
         rules.append(Ownership(known[ecosystem], effect))
-    return Rulebook(mode=mode, rules=tuple(rules), owned=owned)
+    return Rulebook(mode=mode, rules=tuple(rules), owned=owned[ecosystem])
 
 
 def _revision(

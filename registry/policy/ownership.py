@@ -27,9 +27,9 @@ class Owned:
         return name in self._private or bool(self._claims.about(name))
 
     @property
-    def names(self) -> frozenset[str]:
-        """Those spelled out, without patterns."""
-        return self._private.union(self._claims.names)
+    def patterns(self) -> frozenset[str]:
+        """All of them as they were given: names, and globs."""
+        return self._private.union(self._claims.patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from registry.policy.entries import is_glob
 from registry.policy.lookalike.features import Features, compare, guess_family, guess_vendor
 from registry.policy.lookalike.scopes import Scopes
 from registry.policy.lookalike.slips import Slip, slip, told
@@ -37,6 +38,8 @@ _OFTEN_TYPED = 2_500
 _CERTAIN, _LIKELY = 0.95, 0.6
 """Scores of slips that need no weighing, above the shipped deny and hold scores."""
 _LEAVES_SCOPE = frozenset(("base", "rescoped"))
+_MEASURED = "pypi"
+"""The ecosystem whose weights one without its own is judged by."""
 _TYPES = "@types/"
 """What follows this scope is the name of another package by definition, so it may stand alone."""
 
@@ -69,14 +72,15 @@ class LookalikeIndex:
     """The known names of one ecosystem and the team's own, ready to be compared with."""
 
     def __init__(self, ecosystem: str, known: Mapping[str, KnownNames], own: Iterable[str] = ()) -> None:
-        """`own` are names that matter here: the team's, and those it allowed."""
+        """`own` are names that matter here: the team's, and those it allowed; of globs, their scope does."""
         self.known = known[ecosystem]
         self._abroad = {name: names for name, names in known.items() if name != ecosystem}
-        self._own = tuple(sorted(own))
+        patterns = sorted(own)
+        self._own = tuple(name for name in patterns if not is_glob(name))
         self._own_table = Table(self._own, _OWN_DEEP)
-        self._own_scopes = Scopes(self._own)
-        self._weights = WEIGHTS.get(ecosystem, {})
-        self._slope, self._shift = SCALES.get(ecosystem, (1.0, 0.0))
+        self._own_scopes = Scopes(patterns)
+        self._weights = WEIGHTS.get(ecosystem, WEIGHTS[_MEASURED])
+        self._slope, self._shift = SCALES.get(ecosystem, SCALES[_MEASURED])
 
     def nearest(self, name: str) -> Resemblance | None:
         """The known name that `name` was most likely meant to be; None if it is known, or alone."""
@@ -132,16 +136,25 @@ class LookalikeIndex:
 
     def _resemblance(self, candidate: Candidate) -> Resemblance:
         target, how = candidate.target, candidate.slip
-        weight = sum(self._weights.get(feature, 0.0) * value for feature, value in candidate.features.items())
-        if candidate.abroad:
-            weight -= _ABROAD_LESS
-        score = 1 / (1 + exp(-max(-30.0, min(30.0, self._slope * weight + self._shift))))
+        score = self._score(candidate)
         if how.kind == "separator" and (candidate.rank or 0) <= _OFTEN_TYPED:
             score = max(score, _LIKELY)
         where = f" of {candidate.abroad}" if candidate.abroad else ""
         known = self.known.get(target) or candidate.rank
         rank = f"; rank {known}{where} against unknown" if known and target not in self._own else ""
         return Resemblance(target, how.kind, f"{told(how, target)}{rank}", score)
+
+    def _score(self, candidate: Candidate) -> float:
+        """0 to 1; 0 for a kind of slip that was never measured in this ecosystem."""
+        weighed = [
+            self._weights[feature] * value
+            for feature, value in candidate.features.items()
+            if feature in self._weights
+        ]
+        if not weighed:
+            return 0.0
+        weight = sum(weighed) - (_ABROAD_LESS if candidate.abroad else 0.0)
+        return 1 / (1 + exp(-max(-30.0, min(30.0, self._slope * weight + self._shift))))
 
     def _by_rule(self, name: str) -> Iterator[Resemblance]:
         """Slips that need no weighing: a misspelt scope, an import name."""
@@ -153,8 +166,7 @@ class LookalikeIndex:
         for scopes, names in ((self.known.scopes, self.known), (self._own_scopes, self._own)):
             for scope, natural in scopes.misspelt(name):
                 target = f"{scope}/{base}"
-                large = scopes is self._own_scopes or scopes.sizes[scope] >= _LARGE_SCOPE
                 if target in names:
                     yield Resemblance(target, "scope", told(Slip("scope"), target), _CERTAIN)
-                elif large and natural:
+                elif scopes is self._own_scopes or (natural and scopes.sizes[scope] >= _LARGE_SCOPE):
                     yield Resemblance(target, "scope", told(Slip("scope"), target), _LIKELY)
