@@ -50,7 +50,8 @@ class PartLog:
         """Keep a line of the part, and show it where it looks like an error."""
         line = "".join(character if character.isprintable() else " " for character in line.rstrip())
         self._append(line)
-        self._last_words.append(line)
+        if line:
+            self._last_words.append(line)
         if _ERROR.search(line):
             self._show(line)
 
