@@ -16,9 +16,7 @@ ECOSYSTEMS = ROOT / "registry" / "ecosystems"
 
 HOSTS = ("pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.", "yarn" + r"pkg\.com", "deb" + r"ian\.org")
 MACHINE = (r"/(?:work|root|Users|home)/" + r"[\w.]", "/t" + r"mp/[\w.]")
-FORBIDDEN = re.compile(
-    "|".join((f"(?:{'|'.join(HOSTS)})", rf"(?<![\w$}}/.~-])(?:{'|'.join(MACHINE)})")), re.IGNORECASE
-)
+FORBIDDEN = re.compile(rf"(?i:{'|'.join(HOSTS)})|(?<![\w$}}/.~-])(?:{'|'.join(MACHINE)})")
 
 
 def spelt() -> list[str]:
