@@ -57,8 +57,8 @@ class Blobs:
         staging = FileStaging(self._volume, committed)
         try:
             await self._volume.run(lambda: staging.open(size_hint or 0))
-        except asyncio.CancelledError:
-            await staging.discard()
+        except BaseException:  # the file may still be made by a call that nobody waits for any more
+            self._volume.later(staging.abandon)
             raise
         return staging
 

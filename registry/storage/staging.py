@@ -36,6 +36,7 @@ class FileStaging:
         self._volume = volume
         self._committed = committed
         self._descriptor: int | None = None
+        self._abandoned = False
         self._descriptor_lock = threading.Lock()
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -47,7 +48,9 @@ class FileStaging:
         """Blocks. Make the temp file. Raises Unavailable, OSError."""
         self._volume.require_identity()
         self._volume.require_space(size_hint)
-        self._descriptor, self.path = temp_file(self._volume.temp)
+        with self._descriptor_lock:
+            if not self._abandoned:
+                self._descriptor, self.path = temp_file(self._volume.temp)
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises Unavailable when the volume is full or broken."""
@@ -82,8 +85,9 @@ class FileStaging:
                 self._volume.later(self.abandon)
 
     def abandon(self) -> None:
-        """Blocks. Close and remove the temp file."""
+        """Blocks. Close and remove the temp file; one that wasn't made yet never will be."""
         with self._descriptor_lock:
+            self._abandoned = True
             descriptor, self._descriptor = self._descriptor, None
             if descriptor is not None:
                 with contextlib.suppress(OSError):

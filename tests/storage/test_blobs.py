@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,6 +233,23 @@ async def test_a_given_up_staging_takes_no_more_bytes(storage: Storage) -> None:
     with pytest.raises(Unavailable):
         await staging.commit([])
     assert await storage.blobs.find(SHA256) is None
+
+
+async def test_a_staging_that_came_too_late_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, threads=1, patience=5) as storage:
+        await storage.volume.start()
+        gate = threading.Event()
+        storage.volume.later(gate.wait)
+        leaving = asyncio.create_task(storage.blobs.stage())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        gate.set()
+        await storage.volume.run(lambda: None)
+        assert list(storage.volume.temp.iterdir()) == []
 
 
 async def test_a_slow_download_can_be_read_along(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
