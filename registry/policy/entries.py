@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from registry.errors import Malformed
-
-ParseRange = Callable[[str], Callable[[str], bool]]
+Holds = Callable[[str], bool]
+ParseRange = Callable[[str], Holds]
 """`Ecosystem.parse_range`: a module-level function, so that it pickles by reference."""
 
 _LONGEST_REASON = 160
@@ -31,16 +30,15 @@ class VersionRange:
 
     text: str
     parse: ParseRange = field(compare=False, repr=False)
-    _compiled: list[Callable[[str], bool]] = field(default_factory=list, compare=False, repr=False)
+    _compiled: list[tuple[Holds, Holds]] = field(default_factory=list, compare=False, repr=False)
 
     def holds(self, version: str) -> bool | None:
-        """Whether `version` lies in the range; None when that can't be told."""
+        """Whether `version` lies in the range; None when that can't be told: what not even the empty range
+        holds, which is for all versions, is no version of this ecosystem."""
         if not self._compiled:
-            self._compiled.append(self.parse(self.text))
-        try:
-            return self._compiled[0](version)
-        except (Malformed, ValueError):
-            return None
+            self._compiled.append((self.parse(self.text), self.parse("")))
+        within, is_version = self._compiled[0]
+        return within(version) or (False if is_version(version) else None)
 
     def __reduce__(self) -> tuple[type[VersionRange], tuple[str, ParseRange]]:
         return VersionRange, (self.text, self.parse)

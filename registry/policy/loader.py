@@ -47,6 +47,23 @@ def parse_policy(
     `known` are the reference lists and `private` the canonical names published here, both by ecosystem. The
     order of lists and rows means nothing. Raises ConfigurationError with every problem there is.
     """
+    file, lists = _read(text, rows, ecosystems)
+    owned = {name: Owned(found.ours, private.get(name, ())) for name, found in lists.items()}
+    books = {name: _rulebook(name, file, found, known, owned) for name, found in lists.items()}
+    return Policy(_revision(text, rows, known, private), books)
+
+
+def check_policy(text: str, rows: Sequence[PolicyEntry], ecosystems: Mapping[str, Ecosystem]) -> None:
+    """Whether `parse_policy` would accept file and rows, without the names that take a second to index.
+
+    Raises ConfigurationError with every problem there is.
+    """
+    _read(text, rows, ecosystems)
+
+
+def _read(
+    text: str, rows: Sequence[PolicyEntry], ecosystems: Mapping[str, Ecosystem]
+) -> tuple[PolicyFile, dict[str, _Lists]]:
     problems: list[str] = []
     file = read_sections(text, tuple(ecosystems), problems)
     problems += [
@@ -58,11 +75,14 @@ def parse_policy(
         name: _lists(ecosystem, file.sections.get(name, Section()), rows, problems)
         for name, ecosystem in ecosystems.items()
     }
+    problems += [
+        f"{name}: every rule is off, so everything would pass; switch one on under [rules]."
+        for name, section in file.sections.items()
+        if section.mode != "allowlist" and not any(file.effects.values())
+    ]
     if problems:
         raise ConfigurationError(problems)
-    owned = {name: Owned(found.ours, private.get(name, ())) for name, found in lists.items()}
-    books = {name: _rulebook(name, file, found, known, owned) for name, found in lists.items()}
-    return Policy(_revision(text, rows, known, private), books)
+    return file, lists
 
 
 def _lists(
@@ -149,7 +169,7 @@ def _rulebook(
     mode = file.sections[ecosystem].mode
     allowed = Roster(lists.allow)
     rules: list[Rule] = []
-    if (effect := file.effects["denylist"]) and lists.deny:
+    if effect := file.effects["denylist"]:
         rules.append(Denylist(Roster(lists.deny), effect))
     if effect := file.effects["lookalike"]:
         matter = allowed.patterns | owned[ecosystem].patterns

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from registry.errors import ConfigurationError
+from registry.policy.loader import check_policy
 from registry.policy.names import parse_names
 from registry.policy.sections import split_range
-from tests.policy.worlds import GUARDED, make_policy, project, pypi, row
+from tests.policy.worlds import ECOSYSTEMS, GUARDED, make_policy, project, pypi, row
 
 SHIPPED = Path("config/policy.toml")
 
@@ -86,7 +87,18 @@ def test_an_empty_file_is_a_mistake() -> None:
 
 def test_a_policy_with_every_rule_off_is_a_mistake() -> None:
     off = '[rules]\ndenylist = "off"\nlookalike = "off"\nownership = "off"\n'
-    assert len(problems(GUARDED + off)) == 2
+    assert [problem.partition(":")[0] for problem in problems(GUARDED + off)] == ["pypi", "npm"]
+
+
+def test_a_denylist_alone_is_a_policy_even_while_it_is_empty() -> None:
+    make_policy(GUARDED + '[rules]\nlookalike = "off"\nownership = "off"\n')
+
+
+def test_a_file_can_be_checked_without_the_known_names() -> None:
+    check_policy(SHIPPED.read_text(), [row("deny", "flask")], ECOSYSTEMS)
+    with pytest.raises(ConfigurationError) as caught:
+        check_policy(GUARDED, [row("deny", "$$", id=7)], ECOSYSTEMS)
+    assert caught.value.problems[0].startswith("policy entry 7: '$$'")
 
 
 def test_scores_must_be_in_order() -> None:

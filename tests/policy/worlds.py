@@ -9,7 +9,6 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 
 from registry.errors import Malformed
 from registry.model.accounts import PolicyEntry
@@ -35,7 +34,7 @@ def parse_range(text: str) -> Callable[[str], bool]:
         specifiers = SpecifierSet(text)
     except InvalidSpecifier:
         raise Malformed(f"'{text}' is no version range; write '>=1,<2'.") from None
-    return lambda version: specifiers.contains(Version(version))
+    return lambda version: specifiers.contains(version, prereleases=True)
 
 
 def _world(name: str) -> Ecosystem:
