@@ -162,3 +162,8 @@ def test_the_revision_tells_policies_apart() -> None:
 def test_a_list_of_names_without_names_is_a_mistake() -> None:
     with pytest.raises(ConfigurationError, match="empty"):
         parse_names("pypi", "# nothing\n\n")
+
+
+def test_an_import_without_its_package_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="no pair"):
+        parse_names("pypi", "requests", imports="cv2")

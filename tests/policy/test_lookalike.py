@@ -12,20 +12,14 @@ from registry.policy.lookalike.edits import Edit, edits
 from registry.policy.lookalike.index import LookalikeIndex, Resemblance
 from registry.policy.lookalike.spelling import folded, neighbours, skeleton, words
 from registry.policy.lookalike.table import Table, keys
-from registry.policy.names import KnownNames, shipped_names
-from tests.policy.worlds import ECOSYSTEMS, GUARDED, NOW, make_policy, project, pypi, row
+from tests.policy.worlds import ECOSYSTEMS, GUARDED, NOW, make_policy, project, pypi, row, shipped
 
 HOLD, DENY = 0.5, 0.9
 
 
 @cache
-def known() -> dict[str, KnownNames]:
-    return {name: shipped_names(name) for name in ("pypi", "npm")}
-
-
-@cache
 def index(ecosystem: str) -> LookalikeIndex:
-    return LookalikeIndex(ecosystem, known())
+    return LookalikeIndex(ecosystem, shipped())
 
 
 def flagged(ecosystem: str, name: str) -> Resemblance | None:
@@ -82,18 +76,18 @@ def test_a_harmless_name_is_left_alone(ecosystem: str, name: str) -> None:
 
 @pytest.mark.parametrize("ecosystem", ["pypi", "npm"])
 def test_no_known_name_is_ever_flagged(ecosystem: str) -> None:
-    assert [name for name in known()[ecosystem] if index(ecosystem).nearest(name)] == []
+    assert [name for name in shipped()[ecosystem] if index(ecosystem).nearest(name)] == []
 
 
 def test_the_reason_says_the_slip_and_the_rank() -> None:
     found = flagged("pypi", "reqeusts")
     assert found is not None
-    rank = known()["pypi"]["requests"]
+    rank = shipped()["pypi"]["requests"]
     assert found.explanation == f"looks like 'requests' with two letters swapped; rank {rank} against unknown"
 
 
 def test_a_surer_slip_is_refused_and_a_less_sure_one_held() -> None:
-    policy = parse_policy(GUARDED, [], ECOSYSTEMS, known(), {})
+    policy = parse_policy(GUARDED, [], ECOSYSTEMS, shipped(), {})
     sure = policy.decide_project(project("reqeusts"), NOW).leading
     less = policy.decide_project(project("crossenv", "npm"), NOW).leading
     assert sure is not None
@@ -102,7 +96,7 @@ def test_a_surer_slip_is_refused_and_a_less_sure_one_held() -> None:
 
 
 def test_the_operator_sets_how_alike_is_too_alike() -> None:
-    lax = parse_policy(GUARDED + "[lookalike]\nhold = 1\ndeny = 1\n", [], ECOSYSTEMS, known(), {})
+    lax = parse_policy(GUARDED + "[lookalike]\nhold = 1\ndeny = 1\n", [], ECOSYSTEMS, shipped(), {})
     assert lax.decide_project(project("crossenv", "npm"), NOW).allowed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.names import Project
 from registry.policy.engine import Policy
 from registry.policy.loader import parse_policy
-from registry.policy.names import KnownNames, parse_names
+from registry.policy.names import KnownNames, parse_names, shipped_names
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GUARDED = '[pypi]\nmode = "guarded"\n[npm]\nmode = "guarded"\n'
@@ -34,7 +35,11 @@ def parse_range(text: str) -> Callable[[str], bool]:
         specifiers = SpecifierSet(text)
     except InvalidSpecifier:
         raise Malformed(f"'{text}' is no version range; write '>=1,<2'.") from None
-    return lambda version: specifiers.contains(version, prereleases=True)
+    return lambda version: is_version(version) and specifiers.contains(version, prereleases=True)
+
+
+def is_version(text: str) -> bool:
+    return text[:1].isdigit()
 
 
 def _world(name: str) -> Ecosystem:
@@ -47,6 +52,12 @@ KNOWN: Mapping[str, KnownNames] = {
     "pypi": parse_names("pypi", "requests\nnumpy\npython-dateutil\ndjango\n"),
     "npm": parse_names("npm", "lodash\nreact\ncross-env\n@babel/core\n"),
 }
+
+
+@cache
+def shipped() -> Mapping[str, KnownNames]:
+    """The lists that ship: a second to index, so once for all tests."""
+    return {name: shipped_names(name) for name in ECOSYSTEMS}
 
 
 def make_policy(
