@@ -9,8 +9,9 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -19,13 +20,14 @@ from typing import Literal, cast
 from registry import __version__
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError, RegistryError
+from registry.identity.htpasswd import COST
 from registry.identity.identify import Identify
 from registry.identity.keys import ensure_admin_token, ensure_secret
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.model.artifacts import Artifact
 from registry.model.events import Event, Kind
-from registry.model.ports import Publisher, Source
+from registry.model.ports import Clock, Publisher
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
@@ -36,12 +38,13 @@ from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.verify import Verifier
 from registry.pipeline.workers import Workers
-from registry.policy.names import shipped_names
+from registry.policy.names import KnownNames, shipped_names
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client
+from registry.sources.egress import Home
 from registry.sources.hosts import FileHosts, HomeOnly
-from registry.sources.limits import BACK_END
+from registry.sources.limits import BACK_END, Limits
 from registry.sources.private_npm import VerdaccioPublisher, VerdaccioSource
 from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource
 from registry.sources.proxies import Proxies
@@ -126,218 +129,320 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
             await runner.cleanup()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an appliance finds on its machine; tests bring their own."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    known: Callable[[str], KnownNames] = shipped_names
+    """Ecosystem → the public names that everybody knows."""
+    password_cost: int = COST
+    """bcrypt's, logarithmic."""
+
+
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[tuple[Application, JoinedPolicy]]:
+async def assemble(
+    settings: Settings, around: Surroundings | None = None
+) -> AsyncIterator[tuple[Application, JoinedPolicy]]:
     """Every part, wired; closed in reverse order. Raises ConfigurationError listing what can't be used."""
-    clock = SystemClock()
+    around = around or Surroundings()
     async with AsyncExitStack() as stack:
-        # where things are kept
-        keys = settings.data / "keys"
-        for directory in (settings.data, keys, settings.data / "spool"):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
-        stack.callback(database.close)
-        log = ProvenanceLog(database)
-        catalogue = Catalogue(database)
-        refusals = Refusals(database)
-        policy_store = PolicyStore(database)
-        accounts = Accounts(database)
-        public = Volume(settings.volume, database)
-        private = Volume(
-            settings.data / "private" / "blobs", database, key="private", title="the private store"
+        kept = await _storage(settings, around.clock, stack)
+        people = await _identity(settings, kept, around)
+        sources = await _sources(settings, kept, around, stack)
+        policy = JoinedPolicy(
+            read_file=lambda: read_policy(settings.policy),
+            store=kept.policy_store,
+            catalogue=kept.catalogue,
+            log=kept.log,
+            ecosystems=ECOSYSTEMS,
+            known={name: around.known(name) for name in ECOSYSTEMS},
+            clock=around.clock,
         )
-        for volume in (public, private):
-            stack.callback(volume.close)
-            with contextlib.suppress(RegistryError):  # /-/ready names it; what can go on without it goes on
-                await volume.start()
-        documents = Documents(public, database)
-        blobs = {
-            "public": Blobs(public, database, clock, log.record),
-            "private": Blobs(private, database, clock, log.record),
-        }
+        await policy.load()
+        line = _line(settings, kept, people.secret, sources, policy, around.clock, stack)
+        yield _web(settings, kept, people, sources, policy, line, around.clock), policy
 
-        # who asks
-        secret = bytes.fromhex(ensure_secret(keys / "why-key", lambda: secrets.token_hex(32)))
-        users = Users(settings.data / "htpasswd", accounts, clock, alarm=log.record)
-        await users.ensure_admin(settings.data)
-        tokens = Tokens(accounts, clock)
-        identify = Identify(users, tokens, ensure_admin_token(settings.data), clock)
 
-        # where packages come from
-        async def alarm(what: str, detail: Mapping[str, str]) -> None:
-            journal.warning("alarm: %s", what, extra=dict(detail))
-            await log.record(
-                Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """Where things are kept."""
 
-        homes = await upstream_homes(settings, os.environ)
-        tls, proxies = tls_context(os.environ, settings.ca_file), Proxies.read(os.environ)
-        pins = HostPins(database)
-        upstreams: dict[str, RegistrySource] = {}
-        for name, (home, _) in homes.items():
-            title = f"{ECOSYSTEMS[name].title} upstream"
-            limits = settings.upstreams[name].limits
-            client = Client(
-                title, home, tls=tls, proxies=proxies, clock=clock, limits=limits, agent=AGENT, alarm=alarm
-            )
-            stack.push_async_callback(client.close)
-            files = FileHosts(
+    database: Database
+    log: ProvenanceLog
+    catalogue: Catalogue
+    refusals: Refusals
+    policy_store: PolicyStore
+    accounts: Accounts
+    volumes: Mapping[str, Volume]
+    """By origin, like the blobs."""
+    blobs: Mapping[str, Blobs]
+    documents: Documents
+
+
+async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _Kept:
+    for directory in (settings.data, settings.data / "keys", settings.data / "spool"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
+    stack.callback(database.close)
+    log = ProvenanceLog(database)
+    volumes = {
+        "public": Volume(settings.volume, database),
+        "private": Volume(
+            settings.data / "private" / "blobs", database, key="private", title="the private store"
+        ),
+    }
+    for volume in volumes.values():
+        stack.callback(volume.close)
+        with contextlib.suppress(RegistryError):  # /-/ready names it; what can go on without it goes on
+            await volume.start()
+    return _Kept(
+        database=database,
+        log=log,
+        catalogue=Catalogue(database),
+        refusals=Refusals(database),
+        policy_store=PolicyStore(database),
+        accounts=Accounts(database),
+        volumes=volumes,
+        blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
+        documents=Documents(volumes["public"], database),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _People:
+    """Who asks."""
+
+    users: Users
+    tokens: Tokens
+    identify: Identify
+    secret: bytes
+    """What the ids of refusals are made with."""
+
+
+async def _identity(settings: Settings, kept: _Kept, around: Surroundings) -> _People:
+    secret = bytes.fromhex(ensure_secret(settings.data / "keys" / "why-key", lambda: secrets.token_hex(32)))
+    users = Users(
+        settings.data / "htpasswd",
+        kept.accounts,
+        around.clock,
+        alarm=kept.log.record,
+        cost=around.password_cost,
+    )
+    await users.ensure_admin(settings.data)
+    tokens = Tokens(kept.accounts, around.clock)
+    identify = Identify(users, tokens, ensure_admin_token(settings.data), around.clock)
+    return _People(users=users, tokens=tokens, identify=identify, secret=secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sources:
+    """Where packages come from, and where private ones go to."""
+
+    upstreams: Mapping[str, RegistrySource]
+    pypiserver: PypiserverSource
+    verdaccio: VerdaccioSource
+    publishers: Mapping[str, Publisher]
+    ways: Mapping[str, str]
+    """Upstream → its URL and how that was found out, for people."""
+
+
+async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack: AsyncExitStack) -> _Sources:
+    clock, catalogue = around.clock, kept.catalogue
+    pypi, npm = ECOSYSTEMS["pypi"], ECOSYSTEMS["npm"]
+    homes = await upstream_homes(settings, around.environ)
+    tls, proxies = tls_context(around.environ, settings.ca_file), Proxies.read(around.environ)
+
+    async def alarm(what: str, detail: Mapping[str, str]) -> None:
+        journal.warning("alarm: %s", what, extra=dict(detail))
+        await kept.log.record(
+            Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
+        )
+
+    def client(title: str, home: Home, proxies: Proxies, limits: Limits) -> Client:
+        made = Client(
+            title, home, tls=tls, proxies=proxies, clock=clock, limits=limits, agent=AGENT, alarm=alarm
+        )
+        stack.push_async_callback(made.close)
+        return made
+
+    pins = HostPins(kept.database)
+    upstreams: dict[str, RegistrySource] = {}
+    for name, (home, _) in homes.items():
+        title, upstream = f"{ECOSYSTEMS[name].title} upstream", settings.upstreams[name]
+        upstreams[name] = RegistrySource(
+            ECOSYSTEMS[name],
+            client(title, home, proxies, upstream.limits),
+            documents=HomeOnly(title, home, alarm=alarm),
+            files=FileHosts(
                 name,
                 title,
                 home,
-                allowed=settings.upstreams[name].file_hosts or None,
+                allowed=upstream.file_hosts or None,
                 pinned=pins.pinned(name),
                 remember=pins.remember,
                 alarm=alarm,
-            )
-            upstreams[name] = RegistrySource(
-                ECOSYSTEMS[name],
-                client,
-                documents=HomeOnly(title, home, alarm=alarm),
-                files=files,
-                clock=clock,
-            )
-        back_ends = {
-            name: Client(
-                title,
-                back_end_home(settings, name),
-                tls=tls,
-                proxies=Proxies.none(),
-                clock=clock,
-                limits=BACK_END,
-                agent=AGENT,
-                alarm=alarm,
-            )
-            for name, title in (("pypi", "pypiserver"), ("npm", "Verdaccio"))
-        }
-        for client in back_ends.values():
-            stack.push_async_callback(client.close)
-        pypiserver = PypiserverSource(ECOSYSTEMS["pypi"], back_ends["pypi"], catalogue, clock=clock)
-        verdaccio = VerdaccioSource(ECOSYSTEMS["npm"], back_ends["npm"], clock=clock)
-        sources: dict[str, Source] = {"pypi": pypiserver, "npm": verdaccio}
-        publishers: dict[str, Publisher] = {
-            "pypi": PypiserverPublisher(back_ends["pypi"]),
-            "npm": VerdaccioPublisher(ECOSYSTEMS["npm"], back_ends["npm"], clock=clock),
-        }
-
-        # may it pass
-        policy = JoinedPolicy(
-            read_file=lambda: read_policy(settings.policy),
-            store=policy_store,
-            catalogue=catalogue,
-            log=log,
-            ecosystems=ECOSYSTEMS,
-            known={name: shipped_names(name) for name in ECOSYSTEMS},
-            clock=clock,
-        )
-        await policy.load()
-
-        # the line
-        workers = Workers()
-        stack.callback(workers.close)
-        freshness = Freshness(documents, clock, settings.freshness)
-        stack.push_async_callback(freshness.close)
-        resolver = Resolver(upstreams, sources)
-        renderer = Renderer(
-            policy=policy,
-            resolver=resolver,
-            freshness=freshness,
-            catalogue=catalogue,
-            shelf=Shelf(settings.memory_cache),
-            log=log,
-            refusals=refusals,
-            clock=clock,
-            secret=secret,
-            workers=workers,
-        )
-        verifier = Verifier(blobs, catalogue, log, clock, core_metadata, renderer.forget)
-        stack.push_async_callback(verifier.close)
-        gateway = Gateway(
-            ecosystems=ECOSYSTEMS,
-            policy=policy,
-            resolver=resolver,
-            renderer=renderer,
-            verifier=verifier,
-            catalogue=catalogue,
-            blobs=blobs,
-            log=log,
-            refusals=refusals,
-            clock=clock,
-            secret=secret,
-        )
-        publishing = Publishing(
-            ecosystems=ECOSYSTEMS,
-            publishers=publishers,
-            policy=policy,
-            catalogue=catalogue,
-            blobs=blobs["private"],
-            freshness=freshness,
-            renderer=renderer,
-            refusals=refusals,
-            clock=clock,
-            secret=secret,
-        )
-
-        # HTTP in
-        async def database_ready() -> str | None:
-            database.check()
-            return None
-
-        async def policy_sound() -> str | None:
-            return "; ".join(policy.problems) or None
-
-        probes: dict[str, Probe] = {
-            "database": database_ready,
-            "volume": _volume_probe(public),
-            "private store": _volume_probe(private),
-            "pypiserver": pypiserver.probe,
-            "verdaccio": verdaccio.probe,
-        }
-        site = Site(settings.public_url, tuple(settings.hosts), settings.trusted_proxies)
-        callers = Callers(identify, site)
-        metrics = Metrics()
-        health = Health(probes, metrics, callers)
-        read = cast("Literal['anyone', 'users']", settings.read)
-        traffic = Traffic(
-            ecosystems=ECOSYSTEMS,
-            gateway=gateway,
-            publishing=publishing,
-            services=Services(users, tokens),
-            callers=callers,
-            site=site,
-            read=read,
-            spool_directory=settings.data / "spool",
-            upload_limit=settings.upload_limit,
-        )
-        desk = Desk(
-            policy=PolicyOperations(
-                ecosystems=ECOSYSTEMS, policy=policy, store=policy_store, catalogue=catalogue, clock=clock
             ),
-            operations=Operations(ecosystems=ECOSYSTEMS, log=log, refusals=refusals, catalogue=catalogue),
-            users=users,
-            tokens=tokens,
-            doctor=Examination(
-                health,
-                {"policy": policy_sound, **{each.name: each.probe for each in upstreams.values()}},
-                {
-                    "data directory": str(settings.data),
-                    "LAN volume": str(settings.volume),
-                    **{f"{name} upstream": f"{home.url} ({way})" for name, (home, way) in homes.items()},
-                },
-            ),
+            clock=clock,
         )
-        yield (
-            application(
-                traffic=traffic,
-                ecosystems=ECOSYSTEMS,
-                pages=Pages(site, refusals),
-                health=health,
-                metrics=metrics,
-                site=site,
-                api=api_routes(desk, callers, read=read),
-            ),
-            policy,
-        )
+    to_pypiserver = client("pypiserver", back_end_home(settings, "pypi"), Proxies.none(), BACK_END)
+    to_verdaccio = client("Verdaccio", back_end_home(settings, "npm"), Proxies.none(), BACK_END)
+    return _Sources(
+        upstreams=upstreams,
+        pypiserver=PypiserverSource(pypi, to_pypiserver, catalogue, clock=clock),
+        verdaccio=VerdaccioSource(npm, to_verdaccio, clock=clock),
+        publishers={
+            "pypi": PypiserverPublisher(to_pypiserver),
+            "npm": VerdaccioPublisher(npm, to_verdaccio, clock=clock),
+        },
+        ways={f"{name} upstream": f"{home.url} ({way})" for name, (home, way) in homes.items()},
+    )
+
+
+def _line(
+    settings: Settings,
+    kept: _Kept,
+    secret: bytes,
+    sources: _Sources,
+    policy: JoinedPolicy,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> tuple[Gateway, Publishing]:
+    """Reading and writing, for every ecosystem."""
+    workers = Workers()
+    stack.callback(workers.close)
+    freshness = Freshness(kept.documents, clock, settings.freshness)
+    stack.push_async_callback(freshness.close)
+    resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
+    renderer = Renderer(
+        policy=policy,
+        resolver=resolver,
+        freshness=freshness,
+        catalogue=kept.catalogue,
+        shelf=Shelf(settings.memory_cache),
+        log=kept.log,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+        workers=workers,
+    )
+    verifier = Verifier(kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget)
+    stack.push_async_callback(verifier.close)
+    gateway = Gateway(
+        ecosystems=ECOSYSTEMS,
+        policy=policy,
+        resolver=resolver,
+        renderer=renderer,
+        verifier=verifier,
+        catalogue=kept.catalogue,
+        blobs=kept.blobs,
+        log=kept.log,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+    )
+    publishing = Publishing(
+        ecosystems=ECOSYSTEMS,
+        publishers=sources.publishers,
+        policy=policy,
+        catalogue=kept.catalogue,
+        blobs=kept.blobs["private"],
+        freshness=freshness,
+        renderer=renderer,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+    )
+    return gateway, publishing
+
+
+def _web(
+    settings: Settings,
+    kept: _Kept,
+    people: _People,
+    sources: _Sources,
+    policy: JoinedPolicy,
+    line: tuple[Gateway, Publishing],
+    clock: Clock,
+) -> Application:
+    """HTTP in."""
+    gateway, publishing = line
+    site = Site(settings.public_url, tuple(settings.hosts), settings.trusted_proxies)
+    callers, metrics = Callers(people.identify, site), Metrics()
+    health = Health(_probes(kept, sources), metrics, callers)
+    read = cast("Literal['anyone', 'users']", settings.read)
+    traffic = Traffic(
+        ecosystems=ECOSYSTEMS,
+        gateway=gateway,
+        publishing=publishing,
+        services=Services(people.users, people.tokens),
+        callers=callers,
+        site=site,
+        read=read,
+        spool_directory=settings.data / "spool",
+        upload_limit=settings.upload_limit,
+    )
+    return application(
+        traffic=traffic,
+        ecosystems=ECOSYSTEMS,
+        pages=Pages(site, kept.refusals),
+        health=health,
+        metrics=metrics,
+        site=site,
+        api=api_routes(_desk(settings, kept, people, sources, policy, health, clock), callers, read=read),
+    )
+
+
+def _desk(
+    settings: Settings,
+    kept: _Kept,
+    people: _People,
+    sources: _Sources,
+    policy: JoinedPolicy,
+    health: Health,
+    clock: Clock,
+) -> Desk:
+    """What admins can ask for and change."""
+
+    async def policy_sound() -> str | None:
+        return "; ".join(policy.problems) or None
+
+    return Desk(
+        policy=PolicyOperations(
+            ecosystems=ECOSYSTEMS,
+            policy=policy,
+            store=kept.policy_store,
+            catalogue=kept.catalogue,
+            clock=clock,
+        ),
+        operations=Operations(
+            ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
+        ),
+        users=people.users,
+        tokens=people.tokens,
+        doctor=Examination(
+            health,
+            {"policy": policy_sound, **{each.name: each.probe for each in sources.upstreams.values()}},
+            {"data directory": str(settings.data), "LAN volume": str(settings.volume), **sources.ways},
+        ),
+    )
+
+
+def _probes(kept: _Kept, sources: _Sources) -> dict[str, Probe]:
+    """What /-/ready looks at, by the name it gives it."""
+
+    async def database_ready() -> str | None:
+        kept.database.check()
+        return None
+
+    return {
+        "database": database_ready,
+        "volume": _volume_probe(kept.volumes["public"]),
+        "private store": _volume_probe(kept.volumes["private"]),
+        "pypiserver": sources.pypiserver.probe,
+        "verdaccio": sources.verdaccio.probe,
+    }
 
 
 def read_policy(path: Path) -> str:

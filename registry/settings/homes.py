@@ -17,13 +17,13 @@ async def upstream_homes(settings: Settings, environ: Mapping[str, str]) -> dict
     A registry that somebody pointed this machine's pip or npm at counts as named, like one in our settings;
     only what the ecosystems' own constants say doesn't. Raises ConfigurationError.
     """
-    names = tuple(settings.upstreams)
+    names = tuple(name for name, upstream in settings.upstreams.items() if upstream.url is None)
     inherited = await inherit(names, environ, settings.origins, Clients.of_this_machine())
     usual = await inherit(names, {}, settings.origins, Clients(pip=None, npm=None))
     homes = {}
     for name, upstream in settings.upstreams.items():
-        found = inherited[name]
         if upstream.url is None:
+            found = inherited[name]
             named = found.url != usual[name].url
             homes[name] = (
                 Home.parse(found.url, named=named, setting=f"{name}.upstream, from {found.way}"),
