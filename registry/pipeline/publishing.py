@@ -122,7 +122,8 @@ class Publishing:
                 )
             await self._publishers[project.ecosystem].publish(publication, spool)
             metadata = await self._blobs.put(publication.metadata) if publication.metadata else None
-            await self._catalogue.publish(artifact, metadata, self._published(artifact, client))
+            # Whether a name known as public may become ours was decided above.
+            await self._catalogue.publish(artifact, metadata, self._published(artifact, client), claimed=True)
             await self._changed(project)
         return artifact
 

@@ -17,7 +17,7 @@ from registry.web.callers import Callers
 Probe = Callable[[], Awaitable[str | None]]
 """Looks at one part: None when it is fine, else a sentence."""
 
-PROBE_SECONDS = 3.0
+PROBE_SECONDS = 1.0
 """After this long a part that doesn't answer isn't ready."""
 
 
@@ -120,6 +120,6 @@ class Health:
             async with asyncio.timeout(PROBE_SECONDS):
                 return await probe()
         except TimeoutError:
-            return f"It gave no answer within {PROBE_SECONDS:.0f} seconds."
+            return f"It gave no answer within {PROBE_SECONDS:.0f} second."
         except Exception as error:  # noqa: BLE001  whatever a part throws, it isn't ready
             return f"It failed: {error}"
