@@ -54,7 +54,9 @@ class Entry:
     """None for every version."""
     reason: str = ""
     place: str
-    """Where it is written: `pypi.deny[2] in policy.toml`, `policy entry 12`."""
+    """Where it is written: `pypi.deny[2]`, `policy entry 12`."""
+    undo: str = ""
+    """How an operator takes it back."""
     until: datetime | None = None
 
     def in_force(self, now: datetime) -> bool:

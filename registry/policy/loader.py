@@ -104,6 +104,7 @@ def _line(row: PolicyEntry) -> Line:
         name=row.pattern,
         versions=row.versions,
         reason=row.reason,
+        undo=f"registry policy remove {row.id}",
         until=row.until,
     )
 
@@ -128,6 +129,7 @@ def _entry(ecosystem: Ecosystem, key: str, line: Line, problems: list[str]) -> E
         versions=VersionRange(line.versions, ecosystem.parse_range) if line.versions else None,
         reason=line.reason,
         place=line.place,
+        undo=line.undo,
         until=line.until,
     )
 

@@ -118,7 +118,7 @@ class Denied(Judge):
             effect=self.effect,
             reason=plain(f"{subject} is on the denylist{because}"),
             until=entry.until,
-            remedy=f"An operator can take {entry.place} out.",
+            remedy=entry.undo,
         )
 
 

@@ -25,7 +25,7 @@ _QUOTED_EFFECTS = ", ".join(f'"{name}"' for name in EFFECTS)
 _QUOTED_MODES = ", ".join(f'"{name}"' for name in MODES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One element of a list as somebody wrote it, in the file or in a row."""
 
@@ -34,6 +34,7 @@ class Line:
     name: str
     versions: str = ""
     reason: str = ""
+    undo: str = ""
     until: datetime | None = None
     """Only rows of the database end by themselves."""
 
@@ -96,7 +97,7 @@ def _lines(key: str, value: object, problems: list[str]) -> Iterable[Line]:
         place = f"{key}[{number}]"
         if isinstance(item, str):
             name, versions = split_range(item)
-            yield Line(place=place, name=name, versions=versions)
+            yield Line(place, name, versions, undo=f"take {place} out of policy.toml")
         elif isinstance(item, dict):
             table = _table(place, item, ("name", "versions", "reason"), problems)
             wrong = [part for part, text in table.items() if not isinstance(text, str)]
@@ -105,7 +106,7 @@ def _lines(key: str, value: object, problems: list[str]) -> Iterable[Line]:
                 problems.append(f'{place}: has no name; write {{ name = "...", reason = "..." }}.')
             elif not wrong:
                 name, versions, reason = (str(table.get(key, "")) for key in ("name", "versions", "reason"))
-                yield Line(place=place, name=name, versions=versions, reason=reason)
+                yield Line(place, name, versions, reason, undo=f"take {place} out of policy.toml")
         else:
             problems.append(f'{place}: {item!r} is no name; write "name" or "name>=1,<2".')
 

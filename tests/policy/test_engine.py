@@ -28,7 +28,15 @@ def test_a_denied_name_is_refused_with_the_operators_reason() -> None:
     objection = policy.decide_project(project("flask"), NOW).leading
     assert objection is not None
     assert objection.reason == "'flask' is on the denylist: we use django"
-    assert "pypi.deny[1]" in objection.remedy
+    assert objection.remedy == "take pypi.deny[1] out of policy.toml"
+
+
+def test_a_denial_by_command_names_the_command_that_takes_it_back() -> None:
+    objection = (
+        make_policy(GUARDED, [row("deny", "flask", id=12)]).decide_project(project("flask"), NOW).leading
+    )
+    assert objection is not None
+    assert objection.remedy == "registry policy remove 12"
 
 
 def test_a_reason_is_told_as_one_line_of_ascii() -> None:
