@@ -47,6 +47,14 @@ class FlightAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FactsAnswer:
+    """What is known of a file that isn't here yet, for a HEAD, which never fetches."""
+
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BytesAnswer:
     """A small verified document (core metadata)."""
 
@@ -120,12 +128,19 @@ class Gateway:
         return await self._renderer.rendered(ask.project, Wanted(form="tags"), root)
 
     async def artifact(
-        self, ask: ArtifactAsk, root: str, client: Client, delivers: Callable[[str], bool]
-    ) -> FileAnswer | FlightAnswer | BytesAnswer:
+        self,
+        ask: ArtifactAsk,
+        root: str,
+        client: Client,
+        delivers: Callable[[str], bool],
+        *,
+        fetches: bool = True,
+    ) -> FileAnswer | FlightAnswer | FactsAnswer | BytesAnswer:
         """A file, or its core metadata; decided on every request, also for bytes that are here.
 
         `delivers(sha256)` says whether the client will get bytes of a file that is here: a HEAD or a
-        conditional hit makes no row in the log. Raises Refused, NotFound, Unavailable, what sources raise.
+        conditional hit makes no row in the log. Without `fetches` (HEAD), a file that isn't here is described
+        and not fetched, where its size is known. Raises Refused, NotFound, Unavailable, what sources raise.
         """
         await self._admit(ask.project, root, client)
         holding = await self._holding(ask)
@@ -138,6 +153,8 @@ class Gateway:
             return await self._metadata(holding)
         path = await self._verifier.find(holding)
         if path is None or holding.blob is None:
+            if not fetches and holding.artifact.size is not None:
+                return FactsAnswer(holding.artifact.size, _sha256(holding))
             return await self._fetch(holding, client, policy.revision)
         if delivers(holding.blob):
             await self._deliver(holding, client, policy.revision, holding.blob)
@@ -223,6 +240,12 @@ class Gateway:
 def _unpublished(holding: Holding) -> bool:
     """A private file that was taken back is gone; a public one stays as long as we hold its bytes."""
     return holding.gone and (holding.origin == "private" or holding.blob is None)
+
+
+def _sha256(holding: Holding) -> str | None:
+    """What the bytes' sha256 must be, where that was announced."""
+    known = (holding.pin, *holding.artifact.digests)
+    return next((digest.hex for digest in known if digest is not None and digest.algorithm == "sha256"), None)
 
 
 def _trusted(holding: Holding, decision: Decision) -> Decision:

@@ -14,7 +14,7 @@ from isal import igzip
 
 from registry.errors import RegistryError, Unavailable
 from registry.model.indexes import Rendition
-from registry.pipeline.gateway import BytesAnswer, FileAnswer, FlightAnswer
+from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.pipeline.verify import HELD_BACK
 from registry.web.ranges import Span, parse_range
@@ -72,6 +72,17 @@ def bytes_response(request: web.BaseRequest, answer: BytesAnswer, cache_control:
     if matches(request, answer.etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=answer.body, headers=headers)
+
+
+def facts_response(answer: FactsAnswer, headers: Mapping[str, str]) -> web.Response:
+    """The headers of a file that isn't here yet, as a later GET will have them."""
+    response = web.Response(headers=headers)
+    response.headers[hdrs.ACCEPT_RANGES] = "bytes"
+    response.headers[hdrs.CONTENT_TYPE] = FILE_TYPE
+    response.headers[hdrs.CONTENT_LENGTH] = str(answer.size)
+    if answer.sha256 is not None:
+        response.headers[hdrs.ETAG] = f'"{answer.sha256}"'
+    return response
 
 
 class FileResponse(web.StreamResponse):

@@ -28,11 +28,18 @@ from registry.model.asks import (
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client
 from registry.model.targets import Target, parse_target
-from registry.pipeline.gateway import BytesAnswer, FileAnswer, Gateway
+from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, Gateway
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.web.callers import Callers
 from registry.web.problems import error_response, unexpected
-from registry.web.responses import FileResponse, bytes_response, flight_response, matches, rendition_response
+from registry.web.responses import (
+    FileResponse,
+    bytes_response,
+    facts_response,
+    flight_response,
+    matches,
+    rendition_response,
+)
 from registry.web.services import Services
 from registry.web.site import Site
 from registry.web.uploads import read_document, read_form, spool
@@ -130,13 +137,16 @@ class Traffic:
         def delivers(sha256: str) -> bool:
             return request.method == hdrs.METH_GET and not matches(request, f'"{sha256}"')
 
-        answer = await self._gateway.artifact(ask, root, client, delivers)
+        fetches = request.method == hdrs.METH_GET
+        answer = await self._gateway.artifact(ask, root, client, delivers, fetches=fetches)
         if isinstance(answer, BytesAnswer):
             return bytes_response(request, answer, cache_control)
         headers = {hdrs.CACHE_CONTROL: cache_control, "X-Content-Type-Options": "nosniff"}
         if isinstance(answer, FileAnswer):
             return FileResponse(answer, {**headers, "X-Cache": "HIT"})
         headers["X-Cache"] = "MISS"
+        if isinstance(answer, FactsAnswer):
+            return facts_response(answer, headers)
         return await flight_response(request, answer, headers, deliver=request.method == hdrs.METH_GET)
 
     async def _projects(
