@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-WITH_SERVERS = frozenset({"appliance", "compose", "e2e", "guarantees", "sources", "web"})
+WITH_SERVERS = frozenset({"appliance", "compose", "e2e", "guarantees", "protocols", "sources", "web"})
 """Folders whose tests talk to servers that they started."""
 
 LOOPBACK = ["127.0.0.1", "::1"]

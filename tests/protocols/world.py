@@ -1,0 +1,169 @@
+"""The whole gateway for the protocol tests: a lying upstream before it, the real Verdaccio behind it.
+
+Packages are told apart by their names, so one appliance serves a module's tests; a test that needs another
+setting starts its own, which costs a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from registry.app import assemble
+from registry.appliance import back_ends
+from registry.settings import load_settings
+from registry.web.server import listen
+from tests.sources.private import free_port, make_folders, running
+from tests.upstream import LyingUpstream
+
+POLICY = """
+[pypi]
+mode = "guarded"
+ours = ["acme-*"]
+[npm]
+mode = "guarded"
+ours = ["@acme/*", "acme-*"]
+deny = ["denied"]
+[rules]
+denylist = "deny"
+ownership = "deny"
+"""
+
+INSTALL = "application/vnd.npm.install-v1+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; `body` as it was before gzip, `raw` as it travelled."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> bytes:
+        coded = self.headers.get("Content-Encoding") == "gzip"
+        return gzip.decompress(self.raw) if coded else self.raw
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Appliance:
+    """A running gateway as a client sees it, and what is around it."""
+
+    url: str
+    data: Path
+    upstream: LyingUpstream
+    session: aiohttp.ClientSession
+    token: str = field(repr=False)
+
+    async def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        login: bool = False,
+    ) -> Answer:
+        """One request below the gateway's root, redirects and codings left as they are."""
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
+        if login:
+            asked["Authorization"] = f"Bearer {self.token}"
+        if isinstance(data, dict | list | str):
+            data, asked["Content-Type"] = json.dumps(data).encode(), "application/json"
+        from yarl import URL
+
+        async with self.session.request(
+            method, URL(f"{self.url}/{path}", encoded=True), headers=asked, data=data, allow_redirects=False
+        ) as response:
+            return Answer(
+                response.status, response.reason or "", dict(response.headers), await response.read()
+            )
+
+    async def npm(self, path: str, **more: Any) -> Answer:
+        """The same, below /npm/."""
+        return await self.ask(f"npm/{path}", **more)
+
+    async def log(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """The log's events of one kind about one npm package, newest first."""
+        found = await self.ask(
+            f"api/v1/log?kinds={kind}&ecosystem=npm&name={name.replace('/', '%2f')}", login=True
+        )
+        assert found.status == 200, found.body
+        return [row["event"] for row in found.json["items"]]
+
+
+@dataclass(frozen=True)
+class BackEnds:
+    """Where the private back ends listen, and the file with each one's credentials."""
+
+    environ: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def verdaccio(folder: Path) -> Iterator[BackEnds]:
+    """The real Verdaccio; pypiserver's address leads nowhere."""
+    private = make_folders(folder)
+    port = free_port()
+    credentials = back_ends.make_credentials(private, "verdaccio")
+    with running(back_ends.verdaccio(private, port, 50_000_000), f"http://127.0.0.1:{port}/-/ping"):
+        yield BackEnds(
+            {
+                "REGISTRY_VERDACCIO_URL": f"http://127.0.0.1:{port}/",
+                "REGISTRY_VERDACCIO_CREDENTIALS": str(credentials),
+                "REGISTRY_PYPISERVER_URL": f"http://127.0.0.1:{free_port()}/",
+            }
+        )
+
+
+@asynccontextmanager
+async def appliance(
+    folder: Path, back_end: BackEnds, *, config: str = "", policy: str = POLICY, **environ: str
+) -> AsyncIterator[Appliance]:
+    """A gateway with a lying upstream; `config` is the text of registry.toml."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "registry.toml").write_text(config)
+    (folder / "policy.toml").write_text(policy)
+    async with LyingUpstream() as upstream, aiohttp.ClientSession(auto_decompress=False) as session:
+        settings = load_settings(
+            {
+                "REGISTRY_CONFIG": "registry.toml",
+                "REGISTRY_POLICY": "policy.toml",
+                "REGISTRY_PYPI_UPSTREAM": upstream.url_pypi,
+                "REGISTRY_NPM_UPSTREAM": upstream.url_npm,
+                "REGISTRY_DATA": "data",
+                **back_end.environ,
+                **environ,
+            },
+            folder,
+        )
+        async with assemble(settings) as (app, _):
+            sock = socket.create_server(("127.0.0.1", 0))
+            runner = await listen(app, sock)
+            try:
+                yield Appliance(
+                    url=f"http://127.0.0.1:{sock.getsockname()[1]}",
+                    data=settings.data,
+                    upstream=upstream,
+                    session=session,
+                    token=(settings.data / "keys" / "admin-token").read_text().strip(),
+                )
+            finally:
+                await runner.cleanup()
+
+
+__all__ = ["INSTALL", "POLICY", "Answer", "Appliance", "BackEnds", "appliance", "verdaccio"]
