@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 
 from registry.errors import ConfigurationError
@@ -75,6 +76,7 @@ def parse_names(ecosystem: str, text: str, also: str = "", imports: str = "") ->
     return KnownNames(ecosystem, _lines(text), _lines(also), dict(pair.split() for pair in pairs))
 
 
+@cache
 def shipped_names(ecosystem: str) -> KnownNames:
     """The lists inside this package; reading them is like importing a module, no I/O of the line."""
     return parse_names(ecosystem, *(_shipped(f"{ecosystem}{part}.txt") for part in ("", "-also", "-imports")))
