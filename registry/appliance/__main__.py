@@ -19,8 +19,7 @@ from registry.appliance.premises import Premises, occupied, reserved_port
 from registry.appliance.supervisor import Supervisor
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError
-from registry.policy.loader import parse_policy
-from registry.policy.names import shipped_names
+from registry.policy.loader import check_policy
 from registry.settings import BACK_ENDS, Settings, load_settings
 
 
@@ -92,8 +91,7 @@ def _checked_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         problems += error.problems
         policy = directory / environ.get("REGISTRY_POLICY", "config/policy.toml")
     try:
-        known = {name: shipped_names(name) for name in ECOSYSTEMS}
-        parse_policy(policy.read_text("utf-8"), (), ECOSYSTEMS, known, {})
+        check_policy(policy.read_text("utf-8"), (), ECOSYSTEMS)
     except ConfigurationError as error:
         problems += error.problems
     except (OSError, UnicodeDecodeError) as error:

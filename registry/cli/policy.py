@@ -192,7 +192,7 @@ def _is_denied(objections: list[dict[str, Any]]) -> bool:
 def _warn(problems: list[str]) -> None:
     if problems:
         click.echo(
-            "The policy file is broken; its last good version counts, and later changes wait:", err=True
+            "The policy file is broken; its last good version counts, with what was decided since:", err=True
         )
     for problem in problems:
         click.echo(f"  - {problem}", err=True)
