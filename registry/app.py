@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,6 +63,7 @@ from registry.storage.shelf import Shelf
 from registry.storage.volume import Volume
 from registry.web.admin import api_routes
 from registry.web.callers import Callers
+from registry.web.certificate import Certificate
 from registry.web.desk import Desk
 from registry.web.examination import Examination
 from registry.web.health import Health, Metrics, Probe
@@ -74,8 +75,8 @@ from registry.web.site import Site
 from registry.web.traffic import Traffic
 
 AGENT = f"registry-appliance/{__version__}"
-POLICY_LOOK = 1.0
-"""Seconds between two looks at policy.toml."""
+LOOK = 1.0
+"""Seconds between two looks at a file that may change: policy.toml, the certificate."""
 
 journal = logging.getLogger("registry.app")
 
@@ -114,18 +115,25 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
     """The gateway, from assembled to drained."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    certificate = None
+    if settings.tls_certificate is not None:
+        certificate = Certificate(settings.tls_certificate, settings.tls_key)
     async with assemble(settings) as (app, policy):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(policy.reload())))
-        runner = await listen(app, sock)
-        watch = asyncio.create_task(_watch(settings.policy, policy))
+        runner = await listen(app, sock, certificate.context if certificate is not None else None)
+        watches = [asyncio.create_task(_watch([settings.policy], policy.reload))]
+        if certificate is not None:
+            files = [path for path in (settings.tls_certificate, settings.tls_key) if path is not None]
+            watches.append(asyncio.create_task(_watch(files, certificate.reload)))
         journal.info("serving", extra={"host": settings.host, "port": settings.port, "version": __version__})
         try:
             await stop.wait()
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
             await runner.cleanup()
 
 
@@ -475,15 +483,19 @@ def _volume_probe(volume: Volume) -> Probe:
     return probe
 
 
-async def _watch(path: Path, policy: JoinedPolicy) -> None:
-    """Reload the policy when its file changes."""
-    last = await asyncio.to_thread(_stamp, path)
+async def _watch(paths: Sequence[Path], reload: Callable[[], Awaitable[None]]) -> None:
+    """Reload what is in these files when one of them changes."""
+
+    def stamps() -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in paths]
+
+    last = await asyncio.to_thread(stamps)
     while True:
-        await asyncio.sleep(POLICY_LOOK)
-        stamp = await asyncio.to_thread(_stamp, path)
-        if stamp != last:
-            last = stamp
-            await policy.reload()
+        await asyncio.sleep(LOOK)
+        now = await asyncio.to_thread(stamps)
+        if now != last:
+            last = now
+            await reload()
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

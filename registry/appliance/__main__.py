@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import http.client
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from registry.appliance import back_ends
 from registry.appliance.greeting import base_url, greeting
 from registry.appliance.part import Part
 from registry.appliance.premises import Premises, occupied, reserved_port
+from registry.appliance.reach import own_trust, own_url, readiness
 from registry.appliance.supervisor import Supervisor
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError
@@ -61,14 +61,18 @@ def run(environ: Mapping[str, str], directory: Path) -> int:
             password = None
             if is_first_run and sys.stdout.isatty() and premises.admin_password.exists():
                 password = premises.admin_password.read_text("utf-8").strip()
-            base = base_url(settings.host, settings.port, settings.public_url)
+            base = base_url(
+                settings.host, settings.port, settings.public_url, settings.tls_certificate is not None
+            )
             print(greeting(base, settings.data, premises.admin_password, password), flush=True)
 
+        url = own_url(settings.host, settings.port, settings.tls_certificate)
+        trust = own_trust(settings.tls_certificate) if settings.tls_certificate is not None else None
+
         async def supervise() -> int:
-            address = premises.listener.getsockname()
 
             async def is_ready() -> str | None:
-                return await asyncio.to_thread(_readiness, address[0], address[1])
+                return await asyncio.to_thread(readiness, url, trust)
 
             return await Supervisor(gateway, parts, logs=premises.logs, is_ready=is_ready, say=say).run(greet)
 
@@ -118,21 +122,6 @@ def _back_ends(
         handed[f"REGISTRY_{name.upper()}_URL"] = f"http://127.0.0.1:{port}/"
         handed[f"REGISTRY_{name.upper()}_CREDENTIALS"] = str(credentials)
     return parts
-
-
-def _readiness(host: str, port: int) -> str | None:
-    """Ask the gateway. None when everything is ready, else what isn't."""
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    connection = http.client.HTTPConnection(reached, port, timeout=2)
-    try:
-        connection.request("GET", "/-/ready")
-        answer = connection.getresponse()
-        text = answer.read(2000).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        return "the gateway doesn't answer yet"
-    finally:
-        connection.close()
-    return None if answer.status == 200 else " ".join(text.split())
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@ line or in the environment.
 
     python -m registry.appliance.credentials FOLDER
 
-makes those of containers, where nobody starts all parts together: `FOLDER/gateway/<name>.credentials`, and for
-each back end `FOLDER/<name>/htpasswd`. What is there already and fits stays, for a container that is started
-again alone still has to know the others.
+makes those of containers, where nobody starts all parts together: `FOLDER/gateway/<name>.credentials`, and
+for each back end `FOLDER/<name>/htpasswd`. What is there already and fits stays, for a container that is
+started again alone still has to know the others.
 """
 
 from __future__ import annotations

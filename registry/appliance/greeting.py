@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 
-def base_url(host: str, port: int, public_url: str | None) -> str:
+def base_url(host: str, port: int, public_url: str | None, is_tls: bool = False) -> str:
     """The URL that clients use, as far as we know it; no slash at its end."""
     if public_url is not None:
         return public_url
     name = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"http{'s' if is_tls else ''}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def greeting(base: str, data: Path, admin_password: Path, password: str | None) -> str:

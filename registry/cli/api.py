@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from registry import __version__
+from registry.appliance.reach import own_trust, own_url
 from registry.cli.exits import Misused, Negative, Unreachable, misconfigured
 from registry.errors import ConfigurationError
 from registry.settings import Settings, load_settings
@@ -30,11 +31,12 @@ PATIENCE = 60.0
 class Api:
     """One appliance and the token it is asked with."""
 
-    def __init__(self, url: str, token: str, ca_file: Path | None = None) -> None:
+    def __init__(self, url: str, token: str, trust: ssl.SSLContext | None = None) -> None:
+        """`trust` is for an https URL; the system's without it."""
         self.url = url.rstrip("/")
         self._parts = _parse(self.url)
         self._token = token
-        self._ca_file = ca_file
+        self._trust = trust
 
     def get(self, path: str, **query: object) -> Any:
         """Ask. Parameters that are None are left out."""
@@ -108,9 +110,7 @@ class Api:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=PATIENCE)
-        trust = ssl.create_default_context()
-        if self._ca_file is not None:
-            trust.load_verify_locations(self._ca_file)
+        trust = self._trust or ssl.create_default_context()
         return http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=trust)
 
 
@@ -141,7 +141,8 @@ def find(environ: Mapping[str, str], directory: Path) -> Api:
         settings = load_settings(environ, directory)
     except ConfigurationError as error:
         raise misconfigured(error.problems) from None
-    return Api(url or _own_url(settings), token or _own_token(settings.data), settings.ca_file)
+    token = token or _own_token(settings.data)
+    return Api(url, token, _trust(settings)) if url else _own(settings, token)
 
 
 def segment(text: str) -> str:
@@ -149,9 +150,20 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _own_url(settings: Settings) -> str:
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - not bound
-    return f"http://{f'[{reached}]' if ':' in reached else reached}:{settings.port}"
+def _own(settings: Settings, token: str) -> Api:
+    certificate = settings.tls_certificate
+    try:
+        trust = own_trust(certificate) if certificate is not None else None
+    except ConfigurationError as error:
+        raise misconfigured(error.problems) from None
+    return Api(own_url(settings.host, settings.port, certificate), token, trust)
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    trust = ssl.create_default_context()
+    if settings.ca_file is not None:
+        trust.load_verify_locations(settings.ca_file)
+    return trust
 
 
 def _own_token(data: Path) -> str:

@@ -78,6 +78,10 @@ class Settings:
     """Host names that are ours, besides loopback, IP literals, the machine's own and the public URL's."""
     trusted_proxies: tuple[Network, ...]
     """Whose X-Forwarded-* count."""
+    tls_certificate: Path | None
+    """The chain that is shown to clients; None to speak plain HTTP."""
+    tls_key: Path | None
+    """None where the certificate's file holds it too."""
     read: str
     """`anyone` or `users`."""
     data: Path
@@ -139,6 +143,8 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         public_url=_base(public_url).rstrip("/") if public_url is not None else None,
         hosts=frozenset(get("hosts", _HOSTS, _NO_HOSTS)),
         trusted_proxies=get("trusted_proxies", _NETWORKS, ()),
+        tls_certificate=_file(reader, directory, "tls_certificate"),
+        tls_key=_file(reader, directory, "tls_key"),
         read=get("read", kinds.one_of("anyone", "users"), "anyone"),
         data=directory / data,
         volume=directory / get("volume", kinds.path, data / "volume"),
@@ -156,6 +162,10 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
     if settings.upload_limit > LARGEST_UPLOAD:
         reader.problems.append(
             f"{reader.place('upload_limit')}: pypiserver takes files up to 1000 MiB; set that or less."
+        )
+    if settings.tls_key is not None and settings.tls_certificate is None:
+        reader.problems.append(
+            f"{reader.place('tls_key')}: a key without its certificate; set tls_certificate too."
         )
     if settings.workers > 1:
         reader.problems.append(

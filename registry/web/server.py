@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 
@@ -46,7 +47,9 @@ def application(
     return app
 
 
-async def listen(app: web.Application, sock: socket.socket) -> web.AppRunner:
+async def listen(
+    app: web.Application, sock: socket.socket, tls: ssl.SSLContext | None = None
+) -> web.AppRunner:
     """Serve `app` on a bound socket until the runner's `cleanup()`, which lets downloads finish."""
     runner = web.AppRunner(
         app,
@@ -58,7 +61,7 @@ async def listen(app: web.Application, sock: socket.socket) -> web.AppRunner:
         max_field_size=HEADER_BYTES,
     )
     await runner.setup()
-    await web.SockSite(runner, sock, backlog=1024).start()
+    await web.SockSite(runner, sock, backlog=1024, ssl_context=tls).start()
     return runner
 
 

@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parents[2] / "config" / "registry.toml"
 
 EXAMPLES = frozenset(
     {
-        "public_url", "ca_file",
+        "public_url", "ca_file", "tls_certificate", "tls_key",
         "pypi.upstream_user", "pypi.upstream_password_file", "npm.upstream_user", "npm.upstream_password_file",
         "pypiserver.url", "pypiserver.credentials", "verdaccio.url", "verdaccio.credentials",
     }
@@ -217,3 +217,11 @@ def test_what_the_shipped_file_shows_is_the_default(tmp_path: Path) -> None:
     shown = {key: value for key, value in shown_settings().items() if key not in EXAMPLES}
     config(tmp_path, "".join(f"{key} = {json.dumps(value)}\n" for key, value in shown.items()))
     assert load_settings({}, tmp_path) == default
+
+
+def test_a_key_needs_its_certificate_and_a_certificate_may_hold_its_key(tmp_path: Path) -> None:
+    (tmp_path / "tls.pem").write_text("")
+    (line,) = problems({"REGISTRY_TLS_KEY": "tls.pem"}, tmp_path)
+    assert "set tls_certificate too" in line
+    settings = load_settings({"REGISTRY_TLS_CERTIFICATE": "tls.pem"}, tmp_path)
+    assert (settings.tls_certificate, settings.tls_key) == (tmp_path / "tls.pem", None)
