@@ -38,6 +38,15 @@ def strongest(digests: Iterable[Digest]) -> Digest | None:
     return min(known, key=lambda d: STRENGTH.index(d.algorithm), default=None)
 
 
+class Signature(msgspec.Struct, frozen=True):
+    """A registry's signature of one file, as npm has it in `dist.signatures`."""
+
+    keyid: str
+    """`SHA256:` and the base64 digest of the public key."""
+    sig: str
+    """DER, in base64."""
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """What a source says about one file. A claim until its bytes were verified."""
 
@@ -62,6 +71,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """The source's URL of its PEP 740 provenance, or empty."""
     install_script: bool = False
     """Whether an install would run code of the package (npm `hasInstallScript`, any sdist)."""
+    signatures: tuple[Signature, ...] = ()
+    """As its registry announces them, unchecked; ours where we are its registry."""
     carried: bytes = b""
     """Parts that we only pass on, as the ecosystem encodes them. Never stored in the database."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.artifacts import Artifact, Digest, Holding, Signature
 from registry.model.names import Project
 from registry.storage.database import Row
 from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
 
 FACTS = (
     "filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,"
-    " install_script"
+    " install_script, signatures"
 )
 """Columns that say what the source says."""
 
@@ -35,6 +35,7 @@ def facts_of(artifact: Artifact) -> Row:
         _text(artifact.metadata),
         artifact.provenance,
         int(artifact.install_script),
+        " ".join(f"{each.keyid} {each.sig}" for each in artifact.signatures),
     )
 
 
@@ -57,7 +58,7 @@ def holding_of(project: Project, row: Row) -> Holding:
     """The value of a row of COLUMNS."""
     (
         filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
-        script, origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict,
+        script, signatures, origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict,
     ) = row  # fmt: skip
     return Holding(
         artifact=Artifact(
@@ -73,6 +74,7 @@ def holding_of(project: Project, row: Row) -> Holding:
             metadata=_digest(metadata),
             provenance=provenance,
             install_script=bool(script),
+            signatures=_signatures(signatures),
         ),
         origin=origin,
         pin=_digest(pin),
@@ -83,6 +85,11 @@ def holding_of(project: Project, row: Row) -> Holding:
         gone=bool(gone),
         conflict=_digest(conflict),
     )
+
+
+def _signatures(text: str) -> tuple[Signature, ...]:
+    words = text.split()
+    return tuple(map(Signature, words[::2], words[1::2]))
 
 
 def _text(digest: Digest | None) -> Any:

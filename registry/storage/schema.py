@@ -143,4 +143,9 @@ CREATE TABLE token (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SIGNATURES = """
+-- registry signatures: key id and signature by turns, separated by spaces
+ALTER TABLE artifact ADD COLUMN signatures TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES)

@@ -22,7 +22,7 @@ import msgspec
 
 from registry.ecosystems.npm.names import is_tag, parse_version, tarball_name
 from registry.errors import SourceFailed
-from registry.model.artifacts import STRENGTH, Artifact, Digest
+from registry.model.artifacts import STRENGTH, Artifact, Digest, Signature
 from registry.model.indexes import Document, Index
 from registry.model.names import Project
 
@@ -33,6 +33,9 @@ FIELDS = msgspec.json.Decoder(Fields)
 
 MAX_VERSIONS = 100_000
 """Several times the longest public packument; beyond, a document is an attack."""
+
+MAX_SIGNATURES = 8
+"""Of one version; there is one, and two while a registry changes its key."""
 
 _DIGEST_SIZES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20, "md5": 16}
 
@@ -45,6 +48,8 @@ _NOT_CARRIED = frozenset({
 
 _URL = re.compile(r"(https?://[^/?#@\\\s]+)(/[!-\[\]-~]*)")
 _SHASUM = re.compile(r"[0-9a-fA-F]{40}")
+
+_WORD = re.compile(r"[!-~]{1,512}")
 
 _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 
@@ -182,6 +187,21 @@ def announced_digests(dist: Fields) -> tuple[Digest, ...]:
     return tuple(Digest(a, found[a]) for a in STRENGTH if a in found)
 
 
+def announced_signatures(dist: Fields) -> tuple[Signature, ...]:
+    """The registry signatures in `dist.signatures`; an entry that can't be one is passed over."""
+    entries = value(dist.get("signatures"))
+    found = entries if isinstance(entries, list) else []
+    return tuple(
+        Signature(each["keyid"], each["sig"])
+        for each in found[:MAX_SIGNATURES]
+        if isinstance(each, dict) and _is_word(each.get("keyid")) and _is_word(each.get("sig"))
+    )
+
+
+def _is_word(text: object) -> bool:
+    return isinstance(text, str) and _WORD.fullmatch(text) is not None
+
+
 def _sri(entry: str) -> Digest | None:
     algorithm, _, rest = entry.partition("-")
     try:
@@ -213,6 +233,7 @@ def _artifact(project: Project, version: str, manifest: bytes, times: Mapping[st
         yanked=(deprecated if isinstance(deprecated, str) else "") if deprecated else None,
         provenance=provenance if isinstance(provenance, str) and is_plain_url(provenance) else "",
         install_script=runs_scripts(facts.fields),
+        signatures=announced_signatures(facts.dist),
         carried=manifest,
     )
 

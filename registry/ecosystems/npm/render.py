@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from registry.ecosystems.npm.index import FIELDS, Fields, moment, settled_tags, value
+from registry.ecosystems.npm.index import FIELDS, Fields, announced_signatures, moment, settled_tags, value
 from registry.ecosystems.npm.names import escaped_name
 from registry.ecosystems.npm.paths import artifact_path
 from registry.model.artifacts import Artifact
@@ -84,6 +84,8 @@ def _manifest(artifact: Artifact, base: str, *, abbreviated: bool = False) -> by
 def _dist(raw: msgspec.Raw, artifact: Artifact, base: str) -> bytes:
     dist = FIELDS.decode(raw)
     dist["tarball"] = _text(f"{base}/{artifact_path(artifact)}")
+    if artifact.signatures != announced_signatures(dist):  # a private one: its registry are we
+        dist["signatures"] = msgspec.Raw(msgspec.json.encode(artifact.signatures))
     attestations = dist.get("attestations")
     if attestations is not None and isinstance(value(attestations), dict):
         # npm resolves this URL's path against the registry's origin, so it has to be a path of ours.

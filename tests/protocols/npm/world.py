@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
-from registry.app import assemble
+from registry.app import Surroundings, assemble
 from registry.appliance import back_ends
 from registry.settings import load_settings
 from registry.web.server import listen
+from tests.policy.worlds import KNOWN
 from tests.sources.private import free_port, make_folders, running
 from tests.upstream import LyingUpstream
 
@@ -85,8 +87,6 @@ class Appliance:
             asked["Authorization"] = f"Bearer {self.token}"
         if isinstance(data, dict | list | str):
             data, asked["Content-Type"] = json.dumps(data).encode(), "application/json"
-        from yarl import URL
-
         async with self.session.request(
             method, URL(f"{self.url}/{path}", encoded=True), headers=asked, data=data, allow_redirects=False
         ) as response:
@@ -151,7 +151,8 @@ async def appliance(
             },
             folder,
         )
-        async with assemble(settings) as (app, _):
+        around = Surroundings(environ={}, known=lambda _: KNOWN, password_cost=4)
+        async with assemble(settings, around) as (app, _):
             sock = socket.create_server(("127.0.0.1", 0))
             runner = await listen(app, sock)
             try:

@@ -1,7 +1,7 @@
 """N1 to N19: what npm clients send, and what they need back, through the whole gateway."""
 from __future__ import annotations
 import pytest
-from tests.protocols.world import INSTALL, Appliance
+from tests.protocols.npm.world import INSTALL, Appliance
 from tests.upstream import make_tarball
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
