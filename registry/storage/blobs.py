@@ -8,6 +8,7 @@ that fails is moved to `bad/`, an alarm is raised, and the blob isn't here any m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import apsw
 
-from registry.errors import RegistryError
+from registry.errors import RegistryError, Unavailable
 from registry.model.events import Event, Kind
 from registry.model.ports import Clock
 from registry.storage.database import Database
@@ -151,7 +152,8 @@ class Blobs:
                 (key, sha256, *look),
             )
 
-        self._database.post(job)
+        with contextlib.suppress(Unavailable):  # the appliance is stopping
+            self._database.post(job)
 
     def _remember(self, sha256: str, path: Path, look: Look) -> None:
         self._trusted[sha256] = (path, look)

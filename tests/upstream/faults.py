@@ -62,12 +62,11 @@ def flipped_bit(answer: Answer) -> Answer:
 
 
 def body(data: bytes, content_type: str | None = None) -> Fault:
-    """Any other body."""
+    """Any other body, not coded."""
     more = (("Content-Type", content_type),) if content_type else ()
+    left_out = {"Content-Encoding", *(name for name, _ in more)}
     return lambda answer: replace(
-        answer,
-        body=data,
-        headers=tuple(h for h in answer.headers if not more or h[0] != "Content-Type") + more,
+        answer, body=data, headers=tuple(h for h in answer.headers if h[0] not in left_out) + more
     )
 
 
@@ -191,5 +190,11 @@ def gzip_bomb(size: int) -> Fault:
 
 
 def rewritten(old: str, new: str) -> Fault:
-    """U6 to U9, U21, U27, U28: the same document with other words in it."""
-    return lambda answer: replace(answer, body=answer.body.replace(old.encode(), new.encode()))
+    """U6 to U9, U21, U27, U28: the same document with other words in it, not coded."""
+
+    def fault(answer: Answer) -> Answer:
+        coded = ("Content-Encoding", "gzip") in answer.headers
+        text = gzip.decompress(answer.body) if coded else answer.body
+        return body(text.replace(old.encode(), new.encode()))(answer)
+
+    return fault
