@@ -22,12 +22,14 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError, RegistryError
 from registry.identity.htpasswd import COST
 from registry.identity.identify import Identify
-from registry.identity.keys import ensure_admin_token, ensure_secret
+from registry.identity.keys import ensure_admin_token, ensure_secret, replace_secret
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.model.artifacts import Artifact
 from registry.model.events import Event, Kind
 from registry.model.ports import Clock, Publisher
+from registry.pipeline.attesting import Attesting, UpstreamKeys
+from registry.pipeline.auditing import Auditing, UpstreamAdvisories
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
@@ -36,9 +38,11 @@ from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.publishing import Publishing
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
 from registry.pipeline.workers import Workers
 from registry.policy.names import KnownNames, shipped_names
+from registry.provenance.signatures import SigningKey
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client
@@ -49,6 +53,7 @@ from registry.sources.private_npm import VerdaccioPublisher, VerdaccioSource
 from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource
 from registry.sources.proxies import Proxies
 from registry.sources.registry_source import RegistrySource
+from registry.sources.services import UpstreamServices, bounded
 from registry.sources.trust import tls_context
 from registry.storage.accounts import Accounts
 from registry.storage.blobs import Blobs
@@ -169,7 +174,7 @@ async def assemble(
             clock=around.clock,
         )
         await policy.load()
-        line = _line(settings, kept, people.secret, sources, policy, around.clock, stack)
+        line = _line(settings, kept, people, sources, policy, around.clock, stack)
         yield _web(settings, kept, people, sources, policy, line, around.clock), policy
 
 
@@ -227,6 +232,8 @@ class _People:
     identify: Identify
     secret: bytes
     """What the ids of refusals are made with."""
+    signing_key: str
+    """PEM; private npm packages are signed with it."""
 
 
 async def _identity(settings: Settings, kept: _Kept, around: Surroundings) -> _People:
@@ -241,7 +248,8 @@ async def _identity(settings: Settings, kept: _Kept, around: Surroundings) -> _P
     await users.ensure_admin(settings.data)
     tokens = Tokens(kept.accounts, around.clock)
     identify = Identify(users, tokens, ensure_admin_token(settings.data), around.clock)
-    return _People(users=users, tokens=tokens, identify=identify, secret=secret)
+    signing_key = ensure_secret(settings.data / "keys" / "npm-signing-key.pem", SigningKey.make)
+    return _People(users=users, tokens=tokens, identify=identify, secret=secret, signing_key=signing_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +260,7 @@ class _Sources:
     pypiserver: PypiserverSource
     verdaccio: VerdaccioSource
     publishers: Mapping[str, Publisher]
+    npm_services: UpstreamServices
     ways: Mapping[str, str]
     """Upstream → its URL and how that was found out, for people."""
 
@@ -304,20 +313,35 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
             "pypi": PypiserverPublisher(to_pypiserver),
             "npm": VerdaccioPublisher(npm, to_verdaccio, clock=clock),
         },
+        npm_services=UpstreamServices(
+            client("npm upstream", homes["npm"][0], proxies, bounded(settings.upstreams["npm"].limits))
+        ),
         ways={f"{name} upstream": f"{home.url} ({way})" for name, (home, way) in homes.items()},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What the doors lead to."""
+
+    gateway: Gateway
+    publishing: Publishing
+    attesting: Attesting
+    auditing: Auditing
+    searching: Searching
 
 
 def _line(
     settings: Settings,
     kept: _Kept,
-    secret: bytes,
+    people: _People,
     sources: _Sources,
     policy: JoinedPolicy,
     clock: Clock,
     stack: AsyncExitStack,
-) -> tuple[Gateway, Publishing]:
+) -> _Line:
     """Reading and writing, for every ecosystem."""
+    secret, npm = people.secret, ECOSYSTEMS["npm"]
     workers = Workers()
     stack.callback(workers.close)
     freshness = Freshness(kept.documents, clock, settings.freshness)
@@ -334,8 +358,12 @@ def _line(
         clock=clock,
         secret=secret,
         workers=workers,
+        signing_key=people.signing_key,
     )
-    verifier = Verifier(kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget)
+    attesting = _attesting(settings, kept, people, sources, clock)
+    verifier = Verifier(
+        kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, attesting.vouch
+    )
     stack.push_async_callback(verifier.close)
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
@@ -362,7 +390,43 @@ def _line(
         clock=clock,
         secret=secret,
     )
-    return gateway, publishing
+    forwards = settings.npm_audit == "forward"
+    return _Line(
+        gateway=gateway,
+        publishing=publishing,
+        attesting=attesting,
+        auditing=Auditing(
+            ecosystem=npm,
+            policy=policy,
+            advisories=UpstreamAdvisories(sources.npm_services, clock) if forwards else None,
+            clock=clock,
+        ),
+        searching=Searching(
+            ecosystem=npm, policy=policy, catalogue=kept.catalogue, renderer=renderer, clock=clock
+        ),
+    )
+
+
+def _attesting(
+    settings: Settings, kept: _Kept, people: _People, sources: _Sources, clock: Clock
+) -> Attesting:
+    """The keys of npm's upstream, kept over restarts, and our own."""
+    path = settings.data / "keys" / "npm-upstream-keys.json"
+
+    async def alarm(what: str, detail: Mapping[str, str]) -> None:
+        journal.warning("alarm: %s", what, extra=dict(detail))
+        await kept.log.record(
+            Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
+        )
+
+    keys = UpstreamKeys(
+        sources.npm_services,
+        clock,
+        kept=path.read_bytes() if path.exists() else None,
+        keep=lambda document: replace_secret(path, document),
+        alarm=alarm,
+    )
+    return Attesting(sources.npm_services, keys, SigningKey(people.signing_key))
 
 
 def _web(
@@ -371,20 +435,25 @@ def _web(
     people: _People,
     sources: _Sources,
     policy: JoinedPolicy,
-    line: tuple[Gateway, Publishing],
+    line: _Line,
     clock: Clock,
 ) -> Application:
     """HTTP in."""
-    gateway, publishing = line
     site = Site(settings.public_url, tuple(settings.hosts), settings.trusted_proxies)
     callers, metrics = Callers(people.identify, site), Metrics()
     health = Health(_probes(kept, sources), metrics, callers)
     read = cast("Literal['anyone', 'users']", settings.read)
     traffic = Traffic(
         ecosystems=ECOSYSTEMS,
-        gateway=gateway,
-        publishing=publishing,
-        services=Services(people.users, people.tokens),
+        gateway=line.gateway,
+        publishing=line.publishing,
+        services=Services(
+            people.users,
+            people.tokens,
+            auditing=line.auditing,
+            attesting=line.attesting,
+            searching=line.searching,
+        ),
         callers=callers,
         site=site,
         read=read,

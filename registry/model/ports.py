@@ -5,7 +5,7 @@ Each port has a suite in `tests/contracts/` that every implementation passes, th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO, Protocol
 
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, LoggedEvent
 from registry.model.indexes import Document
@@ -57,6 +58,20 @@ class Publisher(Protocol):
 
     async def amend(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Pass a change on (npm dist-tags, deprecation, unpublish); gives status and JSON body back."""
+
+
+class Services(Protocol):
+    """What an upstream offers besides packages, as small JSON documents. Nothing of a client is passed on but
+    what the line puts into `path` and `body`."""
+
+    name: str
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a path (percent-encoded, below the upstream's base URL); the body is empty for
+        any status but 200. Raises SourceFailed, SourceTimedOut, Unavailable."""
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """The same for a JSON body that is sent there."""
 
 
 class Staging(Protocol):
@@ -189,6 +204,34 @@ class ProvenanceLog(Protocol):
         """All rows in order, for verifying and exporting."""
 
 
+class Checkpoints(Protocol):
+    """Signed statements about the log, its rows as they are stored, and the one way in which rows leave it."""
+
+    async def seal(self, sign: Callable[[int, str], Checkpoint]) -> Checkpoint | None:
+        """Have the newest row signed (number, hash) and keep what was signed; the kept one where that row has
+        one already, None for an empty log."""
+
+    async def newest(self) -> int:
+        """Number of the log's newest row; 0 for none. A point look-up."""
+
+    async def base(self) -> Checkpoint | None:
+        """What the log begins after, where rows were taken out."""
+
+    async def heads(self, after: int, limit: int) -> tuple[Checkpoint, ...]:
+        """Checkpoints about rows after this one, in order, so many at most."""
+
+    async def links(self, after: int, limit: int) -> Sequence[Link]:
+        """Rows after this one, in order, so many at most."""
+
+    async def newest_before(self, at: str) -> int:
+        """Number of the last of the rows at the log's beginning that are all older than `at`, which is
+        written as the log does (2026-11-21T22:37:00.000000Z); 0 for none."""
+
+    async def prune(self, base: Checkpoint, event: Event) -> int:
+        """Take out all rows up to that of `base`, which takes their place, and log the act; gives how many.
+        Raises Conflict when that row has another hash."""
+
+
 class Refusals(Protocol):
     """Refusals, aggregated so that a client in a loop can't fill the disk."""
 
@@ -269,6 +312,7 @@ __all__ = [
     "Accounts",
     "Blobs",
     "Catalogue",
+    "Checkpoints",
     "Clock",
     "Documents",
     "PolicyStore",
@@ -276,6 +320,7 @@ __all__ = [
     "Publisher",
     "Refusal",
     "Refusals",
+    "Services",
     "Shelf",
     "Source",
     "Spool",

@@ -13,6 +13,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from registry.errors import NotFound, RegistryError, SourceFailed, SourceTimedOut, Unavailable
 from registry.model.indexes import Document
 from registry.model.names import Project
@@ -37,6 +39,8 @@ class Currency:
 
     sha256: str | None
     """Of the document; None while the source is believed to have none."""
+    origin: str
+    """Whose word it is: a name that is claimed, or given back, is asked for anew."""
     checked: float
     """Monotonic time of the last word from the source; may be negative for one kept over a restart."""
     failed: float | None = None
@@ -70,39 +74,45 @@ class Freshness:
         self._documents = documents
         self._clock = clock
         self._fresh_for = fresh_for
-        self._flights: Flights[Project, Currency] = Flights()
+        self._flights: Flights[tuple[Project, str], Currency] = Flights()
         self._known: OrderedDict[Project, Currency] = OrderedDict()
         self._latest: OrderedDict[Project, Document] = OrderedDict()
 
-    def glance(self, project: Project) -> Currency | None:
+    def glance(self, project: Project, origin: str) -> Currency | None:
         """The state if it is known and fresh: the hot path, no waiting."""
         currency = self._known.get(project)
-        if currency is None or self._clock.monotonic() - currency.checked > self._fresh_for:
+        if currency is None or currency.origin != origin:
             return None
-        return currency
+        return currency if self._clock.monotonic() - currency.checked <= self._fresh_for else None
 
-    async def current(self, project: Project, source: Source, learn: Learn) -> Current:
-        """The project's document by the rules above.
+    async def current(self, project: Project, origin: str, source: Source, learn: Learn) -> Current:
+        """The project's document by the rules above; `origin` says whose `source` is.
 
         Raises NotFound when the source has no such project, and the source's own errors when there is
         nothing kept to fall back on.
         """
-        currency = await self._recall(project)
+        currency = await self._recall(project, origin)
         now = self._clock.monotonic()
         if currency is None:
-            currency = await self._flights.join(project, lambda: self._ask(project, source, learn, None))
+            currency = await self._flights.join(
+                (project, origin), lambda: self._ask(project, origin, source, learn, None)
+            )
             return self._give(project, currency, "MISS")
         if currency.sha256 is None:
             if now - currency.checked <= ABSENT_FOR:
                 raise NotFound(f"{source.name} has no project '{project.name}'.")
-            currency = await self._flights.join(project, lambda: self._ask(project, source, learn, currency))
+            currency = await self._flights.join(
+                (project, origin), lambda: self._ask(project, origin, source, learn, currency)
+            )
             return self._give(project, currency, "MISS")
         age = now - currency.checked
         if age <= self._fresh_for:
             return self._give(project, currency, "HIT")
         if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
             return self._give(project, currency, "STALE")
-        flight = self._flights.start(project, lambda: self._ask(project, source, learn, currency))
+        flight = self._flights.start(
+            (project, origin), lambda: self._ask(project, origin, source, learn, currency)
+        )
         if age <= 2 * self._fresh_for:
             return self._give(project, currency, "HIT")
         try:
@@ -112,19 +122,25 @@ class Freshness:
             return self._give(project, currency, "STALE")
         return self._give(project, currency, "REVALIDATED")
 
-    def refresh(self, project: Project, source: Source, learn: Learn) -> None:
+    async def kept(self, project: Project, origin: str) -> Currency | None:
+        """The state of what is here, however old; None when nothing is."""
+        return await self._recall(project, origin)
+
+    def refresh(self, project: Project, origin: str, source: Source, learn: Learn) -> None:
         """Ask the source behind the client's back if the document is no longer fresh."""
         currency = self._known.get(project)
         now = self._clock.monotonic()
-        if currency is None or now - currency.checked <= self._fresh_for:
+        if currency is None or currency.origin != origin or now - currency.checked <= self._fresh_for:
             return
         if currency.failed is None or now - currency.failed > RETRY_AFTER_FAILURE:
-            self._flights.start(project, lambda: self._ask(project, source, learn, currency))
+            self._flights.start(
+                (project, origin), lambda: self._ask(project, origin, source, learn, currency)
+            )
 
-    async def document(self, project: Project) -> Document:
+    async def document(self, project: Project, origin: str) -> Document:
         """The kept document's bytes. Raises Unavailable when they can't be read."""
-        document = self._latest.get(project) or await self._documents.get(project)
-        if document is None:
+        document = self._at_hand(project, origin) or await self._documents.get(project)
+        if document is None or document.origin != origin:
             self._known.pop(project, None)
             raise Unavailable(f"The kept index of '{project.name}' can't be read; it is fetched again.", 1)
         return document
@@ -139,25 +155,28 @@ class Freshness:
         """End the flights."""
         await self._flights.close()
 
-    async def _recall(self, project: Project) -> Currency | None:
+    async def _recall(self, project: Project, origin: str) -> Currency | None:
         currency = self._known.get(project)
-        if currency is not None:
+        if currency is not None and currency.origin == origin:
             self._known.move_to_end(project)
             return currency
         document = await self._documents.get(project)
-        if document is None:
+        if document is None or document.origin != origin:
             return None
         since = (self._clock.now() - document.checked).total_seconds()
-        currency = Currency(document.sha256, self._clock.monotonic() - max(since, 0.0))
+        currency = Currency(document.sha256, origin, self._clock.monotonic() - max(since, 0.0))
         self._remember(project, currency)
         return currency
 
     async def _ask(
-        self, project: Project, source: Source, learn: Learn, currency: Currency | None
+        self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
     ) -> Currency:
         previous = await self._documents.get(project) if currency and currency.sha256 else None
+        if previous is not None and previous.origin != origin:
+            previous = None
         try:
             document = await source.index(project, previous)
+            document = document and msgspec.structs.replace(document, origin=origin)
             if document is not None and (previous is None or document.sha256 != previous.sha256):
                 await learn(document)
         except RegistryError as error:
@@ -167,11 +186,11 @@ class Freshness:
             raise
         now = self._clock.monotonic()
         if document is None:
-            return await self._absent(project, source, currency, now)
+            return await self._absent(project, origin, source, currency, now)
         await self._documents.put(project, document)
         self._keep_at_hand(project, document)
         if currency is None:
-            currency = Currency(document.sha256, now)
+            currency = Currency(document.sha256, origin, now)
         currency.sha256, currency.checked, currency.failed, currency.failure = (
             document.sha256,
             now,
@@ -182,7 +201,7 @@ class Freshness:
         return currency
 
     async def _absent(
-        self, project: Project, source: Source, currency: Currency | None, now: float
+        self, project: Project, origin: str, source: Source, currency: Currency | None, now: float
     ) -> Currency:
         """The source has no such project. What is kept stays: a name that vanishes upstream is an event, not
         an order to break everyone who locked it."""
@@ -190,18 +209,22 @@ class Freshness:
             currency.checked, currency.failed = now, None
             journal.warning("the source no longer has this project", extra={"project": str(project)})
             return currency
-        self._remember(project, Currency(None, now))
+        self._remember(project, Currency(None, origin, now))
         raise NotFound(f"{source.name} has no project '{project.name}'.")
 
     def _give(self, project: Project, currency: Currency, state: str) -> Current:
         age = max(0, int(self._clock.monotonic() - currency.checked))
-        return Current(currency, self._latest.get(project), state, age)
+        return Current(currency, self._at_hand(project, currency.origin), state, age)
 
     def _remember(self, project: Project, currency: Currency) -> None:
         self._known[project] = currency
         self._known.move_to_end(project)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def _at_hand(self, project: Project, origin: str) -> Document | None:
+        document = self._latest.get(project)
+        return document if document is not None and document.origin == origin else None
 
     def _keep_at_hand(self, project: Project, document: Document) -> None:
         """The one document just fetched is about to be rendered: don't read it back from the volume."""

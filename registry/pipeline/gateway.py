@@ -13,7 +13,7 @@ from pathlib import Path
 
 from registry.errors import NotFound, Refused
 from registry.model.artifacts import Holding
-from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, TagsAsk
+from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
 from registry.model.decisions import Decision, Refusal, refuse
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
@@ -97,7 +97,8 @@ class Gateway:
     async def index(
         self, ask: IndexAsk, representation: Representation, root: str, client: Client, *, stay: bool = False
     ) -> IndexAnswer:
-        """The index of a project. With `stay`, no upstream is asked: the client is about to publish.
+        """The index of a project. With `stay`, only what is published here counts: the client is about to publish,
+        and would compare its version with those of a public namesake.
 
         A refused name that is unknown here gets its ecosystem's tombstone, where it has one; a known one
         shows its files, whose bytes are refused. Raises Refused, NotFound and what sources raise.
@@ -114,7 +115,9 @@ class Gateway:
                 base = f"{root}/{ecosystem.name}"
                 body = ecosystem.render_tombstone(ask.project, refusal.decision, representation, base)
                 return IndexAnswer(pack(body, representation.content_type, refusal.id), "REFUSED", 0)
-        return await self._renderer.rendered(ask.project, wanted, root, stay=stay)
+        if stay and self._resolver.origin(self._policy.current, ask.project) == "public":
+            raise NotFound(f"'{ask.project.name}' isn't published here, and publishing asks no upstream.")
+        return await self._renderer.rendered(ask.project, wanted, root)
 
     async def manifest(self, ask: ManifestAsk, root: str, client: Client) -> IndexAnswer:
         """One version as a document. Raises Refused when it is withheld."""
@@ -159,6 +162,25 @@ class Gateway:
         if delivers(holding.blob):
             await self._deliver(holding, client, policy.revision, holding.blob)
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
+
+    async def attested(self, ask: ProvenanceAsk, root: str, client: Client) -> None:
+        """Let a question about one version's provenance pass: decided like its file. Raises Refused, and
+        NotFound for a version that isn't here or is our own, which no upstream is asked about."""
+        await self._admit(ask.project, root, client)
+        if self._resolver.origin(self._policy.current, ask.project) == "private":
+            raise NotFound(f"'{ask.project.name}' is published here, where nothing is attested yet.")
+        rows = await self._catalogue.holdings(ask.project)
+        if not rows:
+            await self._renderer.current(ask.project)
+            rows = await self._catalogue.holdings(ask.project)
+        version = next((row for row in rows if row.artifact.version == ask.version), None)
+        if version is None:
+            raise NotFound(f"'{ask.project.name}' has no version '{ask.version}'.")
+        decision = self._policy.current.decide_artifact(
+            version.artifact, version.first_seen, self._clock.now()
+        )
+        if not decision.allowed:
+            raise Refused(await self._note(decision, root, client))
 
     async def known_projects(self, ecosystem: str) -> tuple[str, ...]:
         """The projects that are here and not refused by name, for a project list."""

@@ -7,7 +7,7 @@ process for large documents; everything it takes and gives is small, immutable a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from registry.model.artifacts import STRONG, Artifact, Digest, strongest
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation, Status
 from registry.model.names import Project
+from registry.provenance.signatures import SigningKey, message
 
 GZIP_LEVEL = 2
 """isal's levels go from 0 to 3; 2 costs a few milliseconds a megabyte and comes near zlib's 6."""
@@ -74,6 +75,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     """Public URL of the appliance, no trailing slash."""
     secret: bytes
+    signing_key: str = ""
+    """PEM of the key that private npm files are signed with; empty to leave them unsigned."""
     now: datetime
     wanted: Wanted | None = None
     """None to learn the artifacts only."""
@@ -85,7 +88,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it."""
 
     artifacts: tuple[Artifact, ...]
-    """As listed now, with pinned digests in place, without the parts that are only carried."""
+    """As the source announces them now, without the parts that are only carried: what contradicts first sight
+    is for the catalogue to find."""
     tags: Mapping[str, str]
     status: Status | None
     rendition: Rendition | None
@@ -113,13 +117,19 @@ def prepare(job: Job, rules: Rules) -> Prepared:
     filtered = job.filtered and rules.decide_name(job.now).allowed
     withheld: dict[str, Refusal] = {}
     alarms = list(index.dropped)
-    artifacts = []
+    announced, artifacts = [], []
     ends: list[datetime] = []
+    signed = _signing(job)
     for listed in index.artifacts:
         known = job.known.get(listed.filename)
+        if known is None and job.origin == "private":
+            # A publication on its way in, one that was cut short, or a stranger's: not listed without its row.
+            continue
         artifact, objection = _pinned(listed, known, job.origin)
+        artifact = signed(artifact, known)
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
+        announced.append(msgspec.structs.replace(listed, carried=b""))
         artifacts.append(artifact)
         if not filtered:
             continue
@@ -132,7 +142,7 @@ def prepare(job: Job, rules: Rules) -> Prepared:
     index = msgspec.structs.replace(index, artifacts=tuple(artifacts))
     rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
     return Prepared(
-        artifacts=tuple(msgspec.structs.replace(a, carried=b"") for a in artifacts),
+        artifacts=tuple(announced),
         tags=dict(index.tags),
         status=index.status,
         rendition=rendition,
@@ -142,6 +152,21 @@ def prepare(job: Job, rules: Rules) -> Prepared:
         changes_at=min((end for end in ends if end > job.now), default=None),
         alarms=tuple(alarms),
     )
+
+
+def _signing(job: Job) -> Callable[[Artifact, Known | None], Artifact]:
+    """Signs a private npm file by the digest of its publication (`npm audit signatures`); leaves others alone."""
+    if job.origin != "private" or not job.signing_key or job.project.ecosystem != "npm":
+        return lambda artifact, _: artifact
+    key = SigningKey(job.signing_key)
+
+    def signed(artifact: Artifact, known: Known | None) -> Artifact:
+        if known is None or known.pin is None:
+            return artifact
+        signature = key.sign(message(artifact.project.name, artifact.version, known.pin))
+        return msgspec.structs.replace(artifact, signatures=(signature,))
+
+    return signed
 
 
 def _render(
@@ -185,6 +210,12 @@ def pack(
         size=len(body),
         headers=headers,
     )
+
+
+def unpack(rendition: Rendition) -> bytes:
+    """The body as it was before gzip."""
+    body: bytes = igzip.decompress(rendition.gzipped)  # type: ignore[no-untyped-call]
+    return body
 
 
 def _notice(withheld: Mapping[str, Refusal]) -> tuple[tuple[str, str], ...]:

@@ -68,7 +68,9 @@ class Renderer:
         clock: Clock,
         secret: bytes,
         workers: Workers,
+        signing_key: str = "",
     ) -> None:
+        """`signing_key` is the PEM of the key that private npm files are signed with."""
         self._policy = policy
         self._resolver = resolver
         self._freshness = freshness
@@ -79,55 +81,71 @@ class Renderer:
         self._clock = clock
         self._secret = secret
         self._workers = workers
+        self._signing_key = signing_key
 
-    async def rendered(
-        self, project: Project, wanted: Wanted, root: str, *, stay: bool = False
-    ) -> IndexAnswer:
-        """What is wanted of a project. With `stay`, no upstream is asked for a name that isn't here.
+    async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
+        """What is wanted of a project.
 
         Raises Refused when all of it is withheld, NotFound, and what sources raise.
         """
         key = (project.ecosystem, project.name, *wanted.key, root)
-        currency = self._freshness.glance(project)
+        currency = self._freshness.glance(project, self.origin(project))
         if currency is not None:
             shelved = self._shelved(key, currency.sha256)
             if shelved is not None:
                 age = int(self._clock.monotonic() - currency.checked)
                 return _answer(project, wanted, shelved, "HIT", age)
-        current = await self.current(project, wanted, root, stay=stay)
+        current = await self.current(project, wanted, root)
         shelved = self._shelved(key, current.currency.sha256)
         if shelved is None:
-            document = current.document or await self._freshness.document(project)
+            document = current.document or await self._freshness.document(project, current.currency.origin)
             prepared = await self._prepare(project, document, wanted, root)
             shelved = await self._put(key, prepared, document)
         return _answer(project, wanted, shelved, current.state, current.age)
 
+    async def kept(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
+        """What is wanted of a project as far as it is here: no upstream is asked, and a private project's back
+        end is. None for a project without a document. Raises like `rendered`."""
+        if self.origin(project) == "private":
+            return await self.rendered(project, wanted, root)
+        currency = await self._freshness.kept(project, "public")
+        if currency is None or currency.sha256 is None:
+            return None
+        key = (project.ecosystem, project.name, *wanted.key, root)
+        shelved = self._shelved(key, currency.sha256)
+        if shelved is None:
+            document = await self._freshness.document(project, "public")
+            shelved = await self._put(key, await self._prepare(project, document, wanted, root), document)
+        return _answer(project, wanted, shelved, "HIT", int(self._clock.monotonic() - currency.checked))
+
     async def unfiltered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
         """A private document as its back end has it now, for a client that will write it back (N12)."""
-        if self._resolver.origin(self._policy.current, project) != "private":
+        if self.origin(project) != "private":
             raise NotFound(f"'{project.name}' isn't published here, so it can't be changed here.")
         await self._freshness.forget(project)
         current = await self.current(project)
-        document = current.document or await self._freshness.document(project)
+        document = current.document or await self._freshness.document(project, current.currency.origin)
         prepared = await self._prepare(project, document, wanted, root, filtered=False)
         if prepared.rendition is None:
             raise NotFound(f"'{project.name}' has no versions.")
         return IndexAnswer(prepared.rendition, "MISS", 0)
 
-    async def current(
-        self, project: Project, wanted: Wanted | None = None, root: str = "", *, stay: bool = False
-    ) -> Current:
+    async def current(self, project: Project, wanted: Wanted | None = None, root: str = "") -> Current:
         """The current document, its artifacts in the catalogue; what is wanted is rendered on the way."""
-        origin = self._resolver.origin(self._policy.current, project)
-        if stay and origin == "public" and not await self._catalogue.origin(project):
-            raise NotFound(f"'{project.name}' isn't here, and publishing asks no upstream.")
+        origin = self.origin(project)
         learn = partial(self._learn, project, wanted, root)
-        return await self._freshness.current(project, self._resolver.source(project, origin), learn)
+        return await self._freshness.current(
+            project, origin, self._resolver.source(project, origin), learn
+        )
 
     def refresh(self, project: Project, origin: str) -> None:
         """Revalidate behind the client's back if the document is old."""
         learn = partial(self._learn, project, None, "")
-        self._freshness.refresh(project, self._resolver.source(project, origin), learn)
+        self._freshness.refresh(project, origin, self._resolver.source(project, origin), learn)
+
+    def origin(self, project: Project) -> str:
+        """Whose word about the project counts now: `private` or `public`."""
+        return self._resolver.origin(self._policy.current, project)
 
     async def forget(self, project: Project) -> None:
         """Our own rows about the project changed: render it anew."""
@@ -156,8 +174,7 @@ class Renderer:
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
         prepared = await self._prepare(project, document, wanted, root)
-        origin = self._resolver.origin(self._policy.current, project)
-        await self._catalogue.remember(project, prepared.artifacts, origin, self._clock.now())
+        await self._catalogue.remember(project, prepared.artifacts, document.origin, self._clock.now())
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:
@@ -184,10 +201,11 @@ class Renderer:
         job = Job(
             project=project,
             document=document,
-            origin=self._resolver.origin(policy, project),
+            origin=document.origin,
             known=_known(rows),
             root=root,
             secret=self._secret,
+            signing_key=self._signing_key,
             now=self._clock.now(),
             wanted=wanted,
             filtered=filtered,

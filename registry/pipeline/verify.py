@@ -93,14 +93,17 @@ class Verifier:
         clock: Clock,
         inspect: Inspect,
         learned: Callable[[Project], Awaitable[None]] | None = None,
+        vouch: Callable[[Holding], Awaitable[str]] | None = None,
     ) -> None:
-        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept."""
+        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives the verdict on
+        a file's signature, and raises IntegrityFailed for a false one."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
         self._clock = clock
         self._inspect = inspect
         self._learned = learned
+        self._vouch = vouch
         self._flights: dict[tuple[Project, str], Flight] = {}
         self._failures: dict[tuple[Project, str], tuple[float, RegistryError]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,11 +120,9 @@ class Verifier:
         flight = self._flights.get(key)
         if flight is not None:
             return flight
-        failed = self._failures.get(key)
-        if failed is not None:
-            if self._clock.monotonic() - failed[0] < FAILURE_LASTS:
-                raise failed[1]
-            del self._failures[key]
+        self._forget_failures()
+        if key in self._failures:
+            raise self._failures[key][1].with_traceback(None)
         flight = self._flights[key] = Flight()
         flight.announced = holding.artifact.size
         task = asyncio.create_task(self._fly(key, flight, holding, source, revision))
@@ -141,10 +142,10 @@ class Verifier:
         try:
             landed = await self._bring(flight, holding, source, revision)
         except RegistryError as error:
-            self._fail(key, error)
-            flight.crash(error)
             if isinstance(error, IntegrityFailed):
                 await self._alarm(holding, error)
+            self._fail(key, error)
+            flight.crash(error)
         except asyncio.CancelledError:
             flight.crash(Unavailable("The appliance is stopping; try again in a moment."))
             raise
@@ -166,6 +167,7 @@ class Verifier:
         if pin is None:
             raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
         blobs = self._blobs[holding.origin]
+        verdict = await self._vouch(holding) if self._vouch is not None else ""
         async with source.artifact(artifact) as chunks:
             staging = await blobs.stage(artifact.size)
             try:
@@ -184,7 +186,7 @@ class Verifier:
             artifact.filename,
             sha256,
             size,
-            self._ingested(holding, sha256, size, source, revision),
+            self._ingested(holding, sha256, size, source, revision, verdict),
         )
         path = await blobs.find(sha256)
         if path is None:
@@ -194,9 +196,9 @@ class Verifier:
     async def _extract_quietly(self, holding: Holding, path: Path) -> None:
         try:
             await self._extract(holding, path)
-        except RegistryError as error:  # the file itself is kept and served; only its metadata isn't offered
+        except Exception as error:  # noqa: BLE001  the file is kept and served; only its metadata isn't offered
             journal.warning(
-                "metadata not kept", extra={"file": holding.artifact.filename, "error": str(error)}
+                "metadata not kept", extra={"file": holding.artifact.filename, "error": repr(error)}
             )
 
     async def _extract(self, holding: Holding, path: Path) -> None:
@@ -210,8 +212,11 @@ class Verifier:
         if self._learned is not None:
             await self._learned(artifact.project)
 
-    def _ingested(self, holding: Holding, sha256: str, size: int, source: Source, revision: str) -> Event:
+    def _ingested(
+        self, holding: Holding, sha256: str, size: int, source: Source, revision: str, verdict: str
+    ) -> Event:
         artifact = holding.artifact
+        signature = {"signature": verdict} if verdict else {}
         return Event(
             kind=Kind.INGEST,
             at=self._clock.now(),
@@ -228,13 +233,18 @@ class Verifier:
                 "size": size,
                 "origin": holding.origin,
                 "policy": revision,
+                **signature,
             },
         )
 
     def _fail(self, key: tuple[Project, str], error: RegistryError) -> None:
-        if len(self._failures) > 10_000:
-            self._failures.clear()
-        self._failures[key] = (self._clock.monotonic(), error)
+        self._failures[key] = (self._clock.monotonic(), error.with_traceback(None))
+
+    def _forget_failures(self) -> None:
+        """Drop those that are over; they are in the order of their time."""
+        over = self._clock.monotonic() - FAILURE_LASTS
+        while self._failures and next(iter(self._failures.values()))[0] <= over:
+            del self._failures[next(iter(self._failures))]
 
     async def _alarm(self, holding: Holding, error: RegistryError) -> None:
         artifact = holding.artifact

@@ -7,6 +7,7 @@ list of all settings, which `config/registry.toml` documents line by line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ VARIABLES_OF_THE_COMMAND = frozenset({"REGISTRY_TOKEN", "REGISTRY_URL"})
 
 BACK_ENDS = {"pypi": "pypiserver", "npm": "verdaccio"}
 """Ecosystem → the part that keeps its private packages."""
+
+_PREFIX = re.compile(r"/?|(?!/(?:pypi|npm|api|why|static|metrics|-)(?:/|$))(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
+"""The path of a public URL: none, or one that can't be taken for a path below it."""
 
 _HOSTS: Callable[[object], tuple[str, ...]] = kinds.several(kinds.host)
 _NETWORKS: Callable[[object], tuple[Network, ...]] = kinds.several(kinds.network)
@@ -96,6 +100,8 @@ class Settings:
     """Of the rendered indexes that are kept in memory."""
     freshness: float
     """For how long an index is served without asking upstream whether it changed."""
+    npm_audit: str
+    """`forward` to the upstream, less the names that are ours, or `off`."""
     upstreams: Mapping[str, Upstream]
     """By ecosystem."""
     back_ends: Mapping[str, BackEnd]
@@ -135,6 +141,11 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
     public_url = get("public_url", kinds.url, None)
     if public_url is not None and public_url.username is not None:
         reader.problems.append(f"{reader.place('public_url')}: clients see it; leave the credentials out.")
+    if public_url is not None and not _PREFIX.fullmatch(public_url.path):
+        reader.problems.append(
+            f"{reader.place('public_url')}: a path of its own has plain letters, digits, '.', '_', '-', and doesn't "
+            "begin with a part that means something here; write it like 'https://host/registry'."
+        )
     document_limit = get("document_limit", kinds.size, 256 * MIB)
     settings = Settings(
         host=get("host", kinds.text, "127.0.0.1"),
@@ -156,6 +167,7 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         upload_limit=get("upload_limit", kinds.size, LARGEST_UPLOAD),
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
+        npm_audit=get("npm.audit", kinds.one_of("forward", "off"), "forward"),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},
         back_ends={name: _back_end(reader, directory, part) for name, part in BACK_ENDS.items()},
     )

@@ -36,14 +36,21 @@ def application(
     site: Site,
     api: Sequence[web.RouteDef],
 ) -> web.Application:
-    """All routes. The API brings its own; whatever nobody offers is a 404 of ours."""
+    """All routes, a second time below the public URL's path where it has one, for a proxy that leaves it on.
+
+    The API brings its own; whatever nobody offers is a 404 of ours.
+    """
     app = web.Application(middlewares=[_edge(site)], client_max_size=2**20)
-    app.add_routes(pages.routes())
-    app.add_routes(health.routes())
-    app.add_routes(api)
+    routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
+    app.router.add_get("/-/npm/v1/attestations/{subject:.*}", traffic.handle_bare)
     for name in ecosystems:
-        app.router.add_route("*", f"/{name}/{{below:.*}}", _measured(name, traffic, metrics))
-        app.router.add_get(f"/{name}", _to_folder)
+        routes.append(web.route("*", f"/{name}/{{below:.*}}", _measured(name, traffic, metrics)))
+        routes.append(web.get(f"/{name}", _to_folder(site, f"/{name}/")))
+    app.add_routes(routes)
+    if site.prefix:
+        for each in routes:
+            app.router.add_route(each.method, f"{site.prefix}{each.path}", each.handler)
+        app.add_routes([web.get(site.prefix, _to_folder(site, "/"))])
     return app
 
 
@@ -81,8 +88,11 @@ def _own_path(request: web.Request) -> None:
         raise Malformed("The request target isn't a path of this appliance.")
 
 
-async def _to_folder(request: web.Request) -> web.StreamResponse:
-    return web.Response(status=308, headers={"Location": f"{request.path}/"})
+def _to_folder(site: Site, path: str) -> Handler:
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=308, headers={"Location": f"{site.root(request)}{path}"})
+
+    return redirect
 
 
 def _edge(site: Site) -> Middleware:

@@ -1,19 +1,26 @@
-"""What npm's command line asks of a registry besides packages: ping, whoami, login, logout, tokens."""
+"""What npm's command line asks of a registry besides packages: itself, its users, audits, keys, search."""
 
 from __future__ import annotations
 
 import msgspec
 from aiohttp import hdrs, web
+from isal import isal_zlib
 
-from registry.errors import Malformed, NotAllowed, NotFound, Unauthenticated
+from registry.errors import Malformed, NotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
-from registry.model.asks import ServiceAsk
+from registry.model.asks import ProvenanceAsk, SearchAsk, ServiceAsk
 from registry.model.events import Client
+from registry.pipeline.attesting import Attesting
+from registry.pipeline.auditing import Auditing
+from registry.pipeline.searching import Searching
 
 LOGIN_DAYS = 90
 """How long the token of an `npm login` lasts."""
 LOGIN_BYTES = 64 * 1024
+AUDIT_BYTES = 8 * 2**20
+"""Of an audit's question, unpacked; a tree of 20,000 packages fills one megabyte."""
+_GZIP = 31
 
 
 class _Login(msgspec.Struct):
@@ -26,9 +33,20 @@ class _Login(msgspec.Struct):
 class Services:
     """Small answers about the client itself."""
 
-    def __init__(self, users: Users, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        users: Users,
+        tokens: Tokens,
+        *,
+        auditing: Auditing,
+        attesting: Attesting,
+        searching: Searching,
+    ) -> None:
         self._users = users
         self._tokens = tokens
+        self._auditing = auditing
+        self._attesting = attesting
+        self._searching = searching
 
     async def answer(self, request: web.Request, ask: ServiceAsk, client: Client) -> web.Response:
         """Answer one of them. Raises Unauthenticated, Malformed, NotFound for what isn't offered."""
@@ -43,8 +61,27 @@ class Services:
                 return await self._logout(ask, client)
             case "tokens":
                 return await self._list(client)
-            case _:
-                raise NotFound("This appliance doesn't offer that service.")
+            case "keys":
+                return _json(await self._attesting.keys())
+            case "audit":
+                return await self._audit(request, ask)
+
+    async def search(self, ask: SearchAsk, root: str) -> web.Response:
+        """A page of search results."""
+        return _json(await self._searching.search(ask, root))
+
+    async def attestations(self, ask: ProvenanceAsk) -> web.Response:
+        """What the upstream attests of a version that policy lets through. Raises NotFound."""
+        return _json(await self._attesting.attestations(ask))
+
+    async def _audit(self, request: web.Request, ask: ServiceAsk) -> web.Response:
+        try:
+            return _json(await self._auditing.audit(ask.subject, await _unpacked(request)))
+        except Unavailable as error:
+            if request.headers.get("npm-command") == "audit":
+                raise
+            # An install asks in passing: it goes on without, and isn't told so at every turn.
+            return web.json_response({"error": str(error)}, status=error.status)
 
     async def _login(self, request: web.Request, ask: ServiceAsk, client: Client) -> web.Response:
         if request.method != hdrs.METH_PUT:
@@ -90,6 +127,30 @@ class Services:
             if token.revoked is None
         ]
         return web.json_response({"objects": objects, "urls": {}})
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(
+        body=body, content_type="application/json", headers={hdrs.CACHE_CONTROL: "private, no-cache"}
+    )
+
+
+async def _unpacked(request: web.Request) -> bytes:
+    """A body, out of its gzip where it has one (npm codes its audits), within bounds."""
+    body = await request.content.read(AUDIT_BYTES + 1)
+    while len(body) <= AUDIT_BYTES and (more := await request.content.read(AUDIT_BYTES)):
+        body += more
+    if body[:2] == b"\x1f\x8b":
+        inflate = isal_zlib.decompressobj(wbits=_GZIP)
+        try:
+            body = inflate.decompress(body, AUDIT_BYTES + 1)
+        except isal_zlib.error:  # type: ignore[misc]  # its stub says instance
+            raise Malformed("The audit isn't valid gzip.") from None
+        if len(body) <= AUDIT_BYTES and not inflate.eof:
+            raise Malformed("The audit's gzip ends too early.")
+    if len(body) > AUDIT_BYTES:
+        raise TooLarge(f"An audit has at most {AUDIT_BYTES >> 20} MiB.")
+    return body
 
 
 def _named(client: Client) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from aiohttp import hdrs, web
 
-from registry.errors import NotFound, RegistryError, Unauthenticated
+from registry.errors import Malformed, NotFound, RegistryError, Unauthenticated
 from registry.model.asks import (
     AmendAsk,
     ArtifactAsk,
@@ -20,8 +20,10 @@ from registry.model.asks import (
     IndexAsk,
     ManifestAsk,
     ProjectsAsk,
+    ProvenanceAsk,
     PublishAsk,
     Redirect,
+    SearchAsk,
     ServiceAsk,
     TagsAsk,
 )
@@ -76,8 +78,17 @@ class Traffic:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, errors included."""
-        name, _, below = request.raw_path.removeprefix("/").partition("/")
-        ecosystem = self._ecosystems[name]
+        name, _, below = self._site.below(request.raw_path).removeprefix("/").partition("/")
+        ecosystem = self._ecosystems.get(name)
+        if ecosystem is None:  # the router decodes, so it took '/%70ypi/' for '/pypi/'
+            return error_response(Malformed("The first part of the path must not be percent-encoded."), None)
+        return await self._handle(request, ecosystem, below)
+
+    async def handle_bare(self, request: web.Request) -> web.StreamResponse:
+        """The same for a path of npm's that its clients ask for at the origin, without our `/npm/` (N16)."""
+        return await self._handle(request, self._ecosystems["npm"], request.raw_path.removeprefix("/"))
+
+    async def _handle(self, request: web.Request, ecosystem: Ecosystem, below: str) -> web.StreamResponse:
         try:
             return await self._answer(request, ecosystem, below)
         except RegistryError as error:
@@ -93,9 +104,9 @@ class Traffic:
         ask = ecosystem.parse_ask(target)
         client = await self._callers(request)
         if isinstance(ask, Redirect):
-            query = f"?{request.query_string}" if request.query_string else ""
+            _, mark, query = below.partition("?")  # as it was encoded: decoded, it could end the header
             return web.Response(
-                status=ask.status, headers={hdrs.LOCATION: f"{root}/{ecosystem.name}/{ask.path}{query}"}
+                status=ask.status, headers={hdrs.LOCATION: f"{root}/{ecosystem.name}/{ask.path}{mark}{query}"}
             )
         self._may_read(ask, client)
         if isinstance(ask, PublishAsk):
@@ -104,6 +115,8 @@ class Traffic:
             return await self._amend(request, ask, target, below, client)
         if isinstance(ask, ServiceAsk):
             return await self._services.answer(request, ask, client)
+        if isinstance(ask, SearchAsk):
+            return await self._services.search(ask, root)
         return await self._read_one(request, ecosystem, ask, root, client)
 
     async def _read_one(
@@ -126,6 +139,9 @@ class Traffic:
                 return rendition_response(request, index, cache_control)
             case ArtifactAsk():
                 return await self._file(request, ask, root, client, cache_control)
+            case ProvenanceAsk(filename=None):  # npm's: of a version, not of a file
+                await self._gateway.attested(ask, root, client)
+                return await self._services.attestations(ask)
             case ProjectsAsk():
                 return await self._projects(request, ecosystem, cache_control)
             case _:

@@ -22,8 +22,6 @@ def back_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackEnds]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(
-    back_end: BackEnds, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Appliance]:
+async def gateway(back_end: BackEnds, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Appliance]:
     async with appliance(tmp_path_factory.mktemp("gateway"), back_end) as started:
         yield started

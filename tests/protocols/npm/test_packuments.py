@@ -1,9 +1,14 @@
 """N1 to N19: what npm clients send, and what they need back, through the whole gateway."""
+
 from __future__ import annotations
+
 import pytest
-from tests.protocols.npm.world import INSTALL, Appliance
+
+from tests.protocols.npm.world import Appliance
 from tests.upstream import make_tarball
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_n1_a_scoped_name_is_the_same_in_every_spelling(gateway: Appliance) -> None:
     gateway.upstream.add(make_tarball("@sc/one", "1.0.0"))
