@@ -8,6 +8,9 @@ from typing import Literal
 import msgspec
 
 
+EntryKind = Literal["allow", "deny", "claim", "freeze", "exempt"]
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A person or a robot. The password hash is in the htpasswd file, not here."""
 
@@ -37,9 +40,10 @@ class PolicyEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0
     """0 until stored."""
     ecosystem: str
-    kind: Literal["allow", "deny", "claim"]
+    kind: EntryKind
     """allow: on the allowlist, and a known name to the look-alike check. deny: on the denylist.
-    claim: the name is ours, and never asked upstream."""
+    claim: the name is ours, and never asked upstream. freeze: what is published after `cutoff` is held.
+    exempt: `rule` doesn't stop it."""
     pattern: str
     """Canonical name or glob."""
     versions: str = ""
@@ -48,3 +52,7 @@ class PolicyEntry(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     created: datetime
     until: datetime | None = None
+    rule: str = ""
+    """The rule that an exemption is from; empty for other kinds."""
+    cutoff: datetime | None = None
+    """The moment of a freeze; None for other kinds."""

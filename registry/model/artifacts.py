@@ -62,6 +62,11 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None = None
     published: datetime | None = None
     """When the source says it was uploaded; None where it doesn't say."""
+    released: datetime | None = None
+    """When the first file of its version was uploaded, as the source tells: a file can come late."""
+    undated: bool = False
+    """Whether its source tells no time for any file of the project, and this one was listed already when we
+    first looked: nobody can say how old it is, and it isn't new to us."""
     yanked: str | None = None
     """PEP 592 reason or npm deprecation; '' means yanked without a reason, None not yanked."""
     requires_python: str | None = None

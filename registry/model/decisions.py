@@ -20,6 +20,8 @@ class Effect(enum.Enum):
 
     DENY = "deny"
     """Refused until policy changes."""
+    HIDE = "hide"
+    """Refused, and left out of the index, as if the file weren't there."""
     HOLD = "hold"
     """Refused for now; released by time or by an admin."""
     OBSERVE = "observe"

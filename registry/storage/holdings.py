@@ -11,7 +11,7 @@ from registry.storage.moments import micros, micros_or_none, moment_of, moment_o
 
 FACTS = (
     "filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,"
-    " install_script, signatures"
+    " install_script, signatures, released, undated"
 )
 """Columns that say what the source says."""
 
@@ -36,6 +36,8 @@ def facts_of(artifact: Artifact) -> Row:
         artifact.provenance,
         int(artifact.install_script),
         " ".join(f"{each.keyid} {each.sig}" for each in artifact.signatures),
+        micros_or_none(artifact.released),
+        int(artifact.undated),
     )
 
 
@@ -58,7 +60,8 @@ def holding_of(project: Project, row: Row) -> Holding:
     """The value of a row of COLUMNS."""
     (
         filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
-        script, signatures, origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict,
+        script, signatures, released, undated, origin, pin, first_seen, blob, blob_size, metadata_blob, gone,
+        conflict,
     ) = row  # fmt: skip
     return Holding(
         artifact=Artifact(
@@ -75,6 +78,8 @@ def holding_of(project: Project, row: Row) -> Holding:
             provenance=provenance,
             install_script=bool(script),
             signatures=_signatures(signatures),
+            released=moment_or_none(released),
+            undated=bool(undated),
         ),
         origin=origin,
         pin=_digest(pin),

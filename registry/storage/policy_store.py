@@ -12,7 +12,7 @@ from registry.storage.database import Database, Row
 from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
 from registry.storage.provenance_log import append
 
-_COLUMNS = "id, ecosystem, kind, pattern, versions, reason, author, created, until"
+_COLUMNS = "id, ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff"
 _IN_FORCE = f"SELECT {_COLUMNS} FROM policy_entry WHERE removed IS NULL ORDER BY id"  # noqa: S608 - constants
 _REMOVE = (
     "UPDATE policy_entry SET removed = ?"  # noqa: S608 - constants
@@ -36,8 +36,8 @@ class PolicyStore:
         def job(connection: apsw.Connection) -> int:
             connection.execute(
                 "INSERT INTO policy_entry"
-                " (ecosystem, kind, pattern, versions, reason, author, created, until)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " (ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     entry.ecosystem,
                     entry.kind,
@@ -47,6 +47,8 @@ class PolicyStore:
                     entry.author,
                     micros(entry.created),
                     micros_or_none(entry.until),
+                    entry.rule,
+                    micros_or_none(entry.cutoff),
                 ),
             )
             number = connection.last_insert_rowid()
@@ -69,7 +71,7 @@ class PolicyStore:
 
 
 def _entry(row: Row) -> PolicyEntry:
-    number, ecosystem, kind, pattern, versions, reason, author, created, until = row
+    number, ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff = row
     return PolicyEntry(
         id=number,
         ecosystem=ecosystem,
@@ -80,4 +82,6 @@ def _entry(row: Row) -> PolicyEntry:
         author=author,
         created=moment_of(created),
         until=moment_or_none(until),
+        rule=rule,
+        cutoff=moment_or_none(cutoff),
     )

@@ -148,4 +148,50 @@ _SIGNATURES = """
 ALTER TABLE artifact ADD COLUMN signatures TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES)
+_ORIGINS = """
+-- whose word a kept document is: public or private
+ALTER TABLE document ADD COLUMN origin TEXT NOT NULL DEFAULT 'public';
+"""
+
+_AGES = """
+-- when the first file of the version was published; whether nobody can tell how old the file is
+ALTER TABLE artifact ADD COLUMN released INTEGER;
+ALTER TABLE artifact ADD COLUMN undated INTEGER NOT NULL DEFAULT 0;
+-- of exemptions the rule, of freezes the moment
+ALTER TABLE policy_entry ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy_entry ADD COLUMN cutoff INTEGER;
+"""
+
+_CHECKPOINTS = """
+-- signed statements about the log: `head` its newest row then, `base` what was taken out on purpose
+CREATE TABLE checkpoint (
+    kind      TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    hash      BLOB NOT NULL,
+    at        TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    PRIMARY KEY (kind, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER checkpoint_is_never_changed BEFORE UPDATE ON checkpoint
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+CREATE TRIGGER checkpoints_stay BEFORE DELETE ON checkpoint
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+DROP TRIGGER log_keeps_its_rows;
+CREATE TRIGGER log_keeps_its_rows BEFORE DELETE ON log
+    WHEN OLD.seq > (SELECT coalesce(max(seq), 0) FROM checkpoint WHERE kind = 'base')
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_grows_at_its_end BEFORE INSERT ON log
+    WHEN NEW.seq <= (SELECT coalesce(max(seq), 0) FROM checkpoint WHERE kind = 'base')
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+
+-- when a blob was last asked for, give or take a minute
+CREATE TABLE blob_use (
+    volume TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    used   INTEGER NOT NULL,
+    PRIMARY KEY (volume, sha256)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS)
