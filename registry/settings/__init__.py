@@ -31,7 +31,9 @@ VARIABLES_OF_THE_COMMAND = frozenset({"REGISTRY_TOKEN", "REGISTRY_URL"})
 BACK_ENDS = {"pypi": "pypiserver", "npm": "verdaccio"}
 """Ecosystem → the part that keeps its private packages."""
 
-_PREFIX = re.compile(r"/?|(?!/(?:pypi|npm|api|why|static|metrics|-)(?:/|$))(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
+_PREFIX = re.compile(
+    r"/?|(?!/(?:pypi|npm|api|why|static|metrics|-)(?:/|$))(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?"
+)
 """The path of a public URL: none, or one that can't be taken for a path below it."""
 
 _HOSTS: Callable[[object], tuple[str, ...]] = kinds.several(kinds.host)
@@ -143,8 +145,8 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         reader.problems.append(f"{reader.place('public_url')}: clients see it; leave the credentials out.")
     if public_url is not None and not _PREFIX.fullmatch(public_url.path):
         reader.problems.append(
-            f"{reader.place('public_url')}: a path of its own has plain letters, digits, '.', '_', '-', and doesn't "
-            "begin with a part that means something here; write it like 'https://host/registry'."
+            f"{reader.place('public_url')}: a path has plain letters, digits, '.', '_', '-', and doesn't begin with "
+            "a part that means something here, as 'npm' does; write it like 'https://host/registry'."
         )
     document_limit = get("document_limit", kinds.size, 256 * MIB)
     settings = Settings(

@@ -54,7 +54,7 @@ class Pages:
             if parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
             else parts.netloc
         )
-        return self._page("start.html", root=root, host=parts.netloc, path=parts.path, trust=trust)
+        return self._page("start.html", above="", root=root, host=parts.netloc, path=parts.path, trust=trust)
 
     async def why(self, request: web.Request) -> web.Response:
         """Which rules refused, what they say, and what to do; never who asked."""
@@ -68,7 +68,7 @@ class Pages:
             return web.Response(
                 body=msgspec.json.encode(document), content_type="application/json", headers=SECURITY_HEADERS
             )
-        return self._page("why.html", decision=decision, first=first, id=refusal_id)
+        return self._page("why.html", above="../", decision=decision, first=first, id=refusal_id)
 
     async def style(self, _: web.Request) -> web.Response:
         """The one style sheet."""

@@ -27,6 +27,9 @@ class Site:
         """`public_url` without a trailing slash; `hosts` are more names that are ours; `trusted` the
         networks of reverse proxies whose X-Forwarded headers count."""
         self._public = public_url.rstrip("/") if public_url else None
+        self.prefix = urlsplit(self._public).path if self._public else ""
+        """The path of the public URL: `/registry`, or nothing. Requests come with it, and without it from a
+        reverse proxy that strips it."""
         own = {socket.gethostname().lower(), socket.getfqdn().lower()}
         public_host = urlsplit(public_url).hostname if public_url else None
         self._hosts = (
@@ -53,6 +56,10 @@ class Site:
             if len(self._roots) < 256:
                 self._roots[(scheme, host)] = known
         return known
+
+    def below(self, raw_path: str) -> str:
+        """A request's path below the appliance's root, whether a proxy stripped the prefix or not."""
+        return raw_path.removeprefix(self.prefix) if raw_path.startswith(f"{self.prefix}/") else raw_path
 
     def address(self, request: web.BaseRequest) -> str:
         """The client's address: the peer's, or behind trusted proxies the rightmost one that isn't theirs."""
