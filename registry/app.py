@@ -29,6 +29,7 @@ from registry.model.artifacts import Artifact
 from registry.model.events import Event, Kind
 from registry.model.ports import Clock, Publisher
 from registry.pipeline.attesting import Attesting, UpstreamKeys
+from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.auditing import Auditing, UpstreamAdvisories
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
@@ -42,7 +43,8 @@ from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
 from registry.pipeline.workers import Workers
 from registry.policy.names import KnownNames, shipped_names
-from registry.provenance.signatures import SigningKey
+from registry.provenance.signatures import RegistryKey
+from registry.provenance.checkpoints import SigningKey, new_key
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client
@@ -58,6 +60,7 @@ from registry.sources.trust import tls_context
 from registry.storage.accounts import Accounts
 from registry.storage.blobs import Blobs
 from registry.storage.catalogue import Catalogue
+from registry.storage.checkpoints import Checkpoints
 from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
@@ -162,6 +165,7 @@ async def assemble(
     around = around or Surroundings()
     async with AsyncExitStack() as stack:
         kept = await _storage(settings, around.clock, stack)
+        audit = _proof(settings, kept, around.clock, stack)
         people = await _identity(settings, kept, around)
         sources = await _sources(settings, kept, around, stack)
         policy = JoinedPolicy(
@@ -175,7 +179,7 @@ async def assemble(
         )
         await policy.load()
         line = _line(settings, kept, people, sources, policy, around.clock, stack)
-        yield _web(settings, kept, people, sources, policy, line, around.clock), policy
+        yield _web(settings, kept, people, sources, policy, line, audit, around.clock), policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +227,24 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
     )
 
 
+def _proof(settings: Settings, kept: _Kept, clock: Clock, stack: AsyncExitStack) -> AuditOperations:
+    """The log's checkpoints: one at the start, more as it grows, one at the end."""
+    audit = AuditOperations(
+        checkpoints=Checkpoints(kept.database),
+        key=LogKey(ensure_secret(settings.data / "keys" / "log-key", new_key)),
+        clock=clock,
+    )
+    stack.push_async_callback(audit.seal)
+    tending = asyncio.create_task(audit.tend())
+
+    async def stop() -> None:
+        tending.cancel()
+        await asyncio.gather(tending, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+    return audit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _People:
     """Who asks."""
@@ -248,7 +270,7 @@ async def _identity(settings: Settings, kept: _Kept, around: Surroundings) -> _P
     await users.ensure_admin(settings.data)
     tokens = Tokens(kept.accounts, around.clock)
     identify = Identify(users, tokens, ensure_admin_token(settings.data), around.clock)
-    signing_key = ensure_secret(settings.data / "keys" / "npm-signing-key.pem", SigningKey.make)
+    signing_key = ensure_secret(settings.data / "keys" / "npm-signing-key.pem", RegistryKey.make)
     return _People(users=users, tokens=tokens, identify=identify, secret=secret, signing_key=signing_key)
 
 
@@ -302,6 +324,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
                 alarm=alarm,
             ),
             clock=clock,
+            beside=client(title, home, proxies, upstream.limits),
         )
     to_pypiserver = client("pypiserver", back_end_home(settings, "pypi"), Proxies.none(), BACK_END)
     to_verdaccio = client("Verdaccio", back_end_home(settings, "npm"), Proxies.none(), BACK_END)
@@ -426,7 +449,7 @@ def _attesting(
         keep=lambda document: replace_secret(path, document),
         alarm=alarm,
     )
-    return Attesting(sources.npm_services, keys, SigningKey(people.signing_key))
+    return Attesting(sources.npm_services, keys, RegistryKey(people.signing_key))
 
 
 def _web(
@@ -436,6 +459,7 @@ def _web(
     sources: _Sources,
     policy: JoinedPolicy,
     line: _Line,
+    audit: AuditOperations,
     clock: Clock,
 ) -> Application:
     """HTTP in."""
@@ -467,7 +491,9 @@ def _web(
         health=health,
         metrics=metrics,
         site=site,
-        api=api_routes(_desk(settings, kept, people, sources, policy, health, clock), callers, read=read),
+        api=api_routes(
+            _desk(settings, kept, people, sources, policy, health, audit, clock), callers, read=read
+        ),
     )
 
 
@@ -478,6 +504,7 @@ def _desk(
     sources: _Sources,
     policy: JoinedPolicy,
     health: Health,
+    audit: AuditOperations,
     clock: Clock,
 ) -> Desk:
     """What admins can ask for and change."""
@@ -496,6 +523,7 @@ def _desk(
         operations=Operations(
             ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
         ),
+        audit=audit,
         users=people.users,
         tokens=people.tokens,
         doctor=Examination(

@@ -1,4 +1,4 @@
-"""Who vouches for a file: the registry's signature, checked when it comes in; keys and attestations on request.
+"""Who vouches for a file: the registry's signature, checked when it comes in; keys and attestations.
 
 The upstream's keys are asked for once an hour and remembered over restarts. What can't be checked is recorded
 as `unknown`; a signature of a known key that doesn't fit is refused like wrong bytes.
@@ -15,7 +15,7 @@ from registry.model.artifacts import Holding, strongest
 from registry.model.asks import ProvenanceAsk
 from registry.model.ports import Clock, Services
 from registry.pipeline.singleflight import Flights
-from registry.provenance.signatures import Key, SigningKey, Verdict, judge, listed, message, read_keys
+from registry.provenance.signatures import Key, RegistryKey, Verdict, judge, listed, message, read_keys
 
 KEYS = "-/npm/v1/keys"
 FRESH_FOR = 3600.0
@@ -96,7 +96,7 @@ class UpstreamKeys:
 class Attesting:
     """Keys, attestations, and the verdict on what comes in."""
 
-    def __init__(self, services: Services, keys: UpstreamKeys, own: SigningKey) -> None:
+    def __init__(self, services: Services, keys: UpstreamKeys, own: RegistryKey) -> None:
         self._services = services
         self._keys = keys
         self._own = own

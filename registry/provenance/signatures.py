@@ -91,7 +91,7 @@ def judge(
     return found
 
 
-class SigningKey:
+class RegistryKey:
     """A private key, and what it says of itself."""
 
     def __init__(self, pem: str) -> None:
