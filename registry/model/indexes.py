@@ -28,6 +28,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """Of `body`, in hex: two documents with the same one are the same document."""
     checked: datetime
     """When the source last confirmed it."""
+    origin: str = "public"
+    """`private` when the team's own back end said it; one is never served in place of the other."""
 
 
 class Status(msgspec.Struct, frozen=True):

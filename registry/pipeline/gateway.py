@@ -97,8 +97,8 @@ class Gateway:
     async def index(
         self, ask: IndexAsk, representation: Representation, root: str, client: Client, *, stay: bool = False
     ) -> IndexAnswer:
-        """The index of a project. With `stay`, only what is published here counts: the client is about to publish,
-        and would compare its version with those of a public namesake.
+        """The index of a project. With `stay`, only what is published here counts: the client is about to
+        publish, and would compare its version with those of a public namesake.
 
         A refused name that is unknown here gets its ecosystem's tombstone, where it has one; a known one
         shows its files, whose bytes are refused. Raises Refused, NotFound and what sources raise.
@@ -115,7 +115,7 @@ class Gateway:
                 base = f"{root}/{ecosystem.name}"
                 body = ecosystem.render_tombstone(ask.project, refusal.decision, representation, base)
                 return IndexAnswer(pack(body, representation.content_type, refusal.id), "REFUSED", 0)
-        if stay and self._resolver.origin(self._policy.current, ask.project) == "public":
+        if stay and self._renderer.origin(ask.project) == "public":
             raise NotFound(f"'{ask.project.name}' isn't published here, and publishing asks no upstream.")
         return await self._renderer.rendered(ask.project, wanted, root)
 

@@ -134,9 +134,7 @@ class Renderer:
         """The current document, its artifacts in the catalogue; what is wanted is rendered on the way."""
         origin = self.origin(project)
         learn = partial(self._learn, project, wanted, root)
-        return await self._freshness.current(
-            project, origin, self._resolver.source(project, origin), learn
-        )
+        return await self._freshness.current(project, origin, self._resolver.source(project, origin), learn)
 
     def refresh(self, project: Project, origin: str) -> None:
         """Revalidate behind the client's back if the document is old."""

@@ -73,13 +73,14 @@ class Documents:
             document.etag,
             document.last_modified,
             micros(document.checked),
+            document.origin,
         )
 
         def job(connection: apsw.Connection) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO document"
-                " (ecosystem, project, sha256, content_type, url, etag, last_modified, checked)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " (ecosystem, project, sha256, content_type, url, etag, last_modified, checked, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
 
@@ -118,13 +119,13 @@ class Documents:
     def _row(self, project: Project) -> Document | None:
         """What is known about the kept document; its body is left empty."""
         row = self._database.row(
-            "SELECT content_type, url, etag, last_modified, sha256, checked FROM document"
+            "SELECT content_type, url, etag, last_modified, sha256, checked, origin FROM document"
             " WHERE ecosystem = ? AND project = ?",
             (project.ecosystem, project.name),
         )
         if row is None:
             return None
-        content_type, url, etag, last_modified, sha256, checked = row
+        content_type, url, etag, last_modified, sha256, checked, origin = row
         return Document(
             body=b"",
             content_type=content_type,
@@ -133,6 +134,7 @@ class Documents:
             last_modified=last_modified,
             sha256=sha256,
             checked=moment_of(checked),
+            origin=origin,
         )
 
     def _path(self, project: Project, sha256: str) -> Path:

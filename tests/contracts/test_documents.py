@@ -21,6 +21,7 @@ DOCUMENT = Document(
     last_modified="Sat, 21 Nov 2026 12:00:00 GMT",
     sha256=sha(BODY).hex,
     checked=NOW,
+    origin="private",
 )
 
 
