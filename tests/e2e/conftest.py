@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import House
+from tests.e2e.house import House, User
 from tests.e2e.machine import CLIENTS, Machine
 from tests.e2e.outside import Outside
 
@@ -55,6 +55,11 @@ def lived_in(house: House) -> Iterator[House]:
     finally:
         if house.process is not None:
             house.process.kill()  # its parts go with it
+
+
+@pytest.fixture(scope="module")
+def alice(house: House) -> User:
+    return house.add_user("alice")
 
 
 @pytest.fixture

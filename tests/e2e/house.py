@@ -23,6 +23,26 @@ PATIENCE = 60.0
 """Seconds after which something that should happen has hung."""
 
 
+def free_port() -> int:
+    """A loopback port that nobody had a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class User:
+    """An account."""
+
+    name: str
+    password: str
+    token: str
+    """To publish with."""
+    reader: str
+    """A token that may only read."""
+
+
 @dataclass
 class House:
     """One data directory, and the appliance that runs on it."""
@@ -33,7 +53,7 @@ class House:
     settings: Mapping[str, str] = field(default_factory=dict)
     inherited: Mapping[str, str] = field(default_factory=dict)
     """What it gets of this machine's environment."""
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -145,6 +165,16 @@ class House:
         """Run `registry ...` on its machine."""
         return run([sys.executable, "-m", "registry", *arguments], self.environ, ROOT, stdin=stdin)
 
+    def add_user(self, name: str) -> User:
+        """Make an account with its tokens."""
+        password = f"{name} likes long passwords"
+        self.registry("user", "add", name, "--password-stdin", stdin=f"{password}\n").checked()
+        token, reader = (
+            self.registry("token", "create", name, "--scope", scope).checked().out.strip()
+            for scope in ("publish", "read")
+        )
+        return User(name, password, token, reader)
+
     def answer(self, *arguments: str) -> Any:
         """What a command answers with --json."""
         return json.loads(self.registry(*arguments, "--json").checked().out)
@@ -166,14 +196,6 @@ class House:
     def get(self, path: str, **headers: str) -> requests.Response:
         """Ask it for a path; redirects aren't followed."""
         return requests.get(f"{self.url}{path}", headers=headers, timeout=PATIENCE, allow_redirects=False)
-
-
-def free_port() -> int:
-    """A loopback port that nobody had a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def descendants(pid: int) -> list[tuple[int, str]]:

