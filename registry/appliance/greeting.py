@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from registry.web.client_lines import commands
 
 
 def base_url(host: str, port: int, public_url: str | None, is_tls: bool = False) -> str:
@@ -18,7 +18,6 @@ def base_url(host: str, port: int, public_url: str | None, is_tls: bool = False)
 
 def greeting(base: str, data: Path, admin_password: Path, password: str | None) -> str:
     """The text. `password` is told where the first run made it and a person looks."""
-    trust = "" if _is_trusted_by_pip(base) else f" --trusted-host {urlsplit(base).hostname}"
     admin = [f"  admin     user 'admin', password in {admin_password}"] if admin_password.exists() else []
     told = [f"            made just now: {password}"] if password is not None else []
     return "\n".join(
@@ -26,11 +25,7 @@ def greeting(base: str, data: Path, admin_password: Path, password: str | None) 
             "",
             f"The registry is ready: {base}/",
             "",
-            f"  pip install --index-url {base}/pypi/simple/{trust} PACKAGE",
-            f"  uv pip install --index-url {base}/pypi/simple/ PACKAGE",
-            f"  twine upload --repository-url {base}/pypi/legacy/ dist/*",
-            f"  npm install --registry {base}/npm/ PACKAGE",
-            f"  npm publish --registry {base}/npm/",
+            *(f"  {command}" for command in commands(base)),
             "",
             f"  data      {data}",
             *admin,
@@ -39,14 +34,3 @@ def greeting(base: str, data: Path, admin_password: Path, password: str | None) 
             "",
         ]
     )
-
-
-def _is_trusted_by_pip(base: str) -> bool:
-    """Whether pip talks to it without being told to: https, or loopback."""
-    parts = urlsplit(base)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

@@ -182,8 +182,18 @@ def _own_token(data: Path) -> str:
         ) from None
 
 
+def appliance_url(url: str) -> str:
+    """A URL that somebody gave, without a slash at its end. Raises Misused for what is no appliance's."""
+    parts = _parse(url)
+    if parts.query or parts.fragment:
+        raise Misused("The URL of an appliance has neither '?' nor '#'; leave off what comes after.")
+    return url.strip().rstrip("/")
+
+
 def _parse(url: str) -> SplitResult:
-    wrong = Misused("REGISTRY_URL isn't the URL of an appliance; it looks like http://packages.example:8080.")
+    wrong = Misused(
+        "REGISTRY_URL, or --url, isn't the URL of an appliance; it looks like http://packages.example:8080."
+    )
     try:
         parts = urlsplit(url)
         _ = parts.port

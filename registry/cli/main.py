@@ -7,6 +7,7 @@ import click
 from registry import __version__
 from registry.cli.audit import audit
 from registry.cli.cache import cache
+from registry.cli.client_config import client_config
 from registry.cli.doctor import doctor
 from registry.cli.policy import policy
 from registry.cli.serve import run_all, serve
@@ -27,7 +28,7 @@ def registry() -> None:
     """
 
 
-for command in (run_all, serve, policy, audit, user, token, cache, doctor):
+for command in (run_all, serve, policy, audit, user, token, cache, doctor, client_config):
     registry.add_command(command)
 
 

@@ -5,8 +5,6 @@ Plain pages without scripts. All text is escaped by the template engine; nothing
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import msgspec
 from aiohttp import hdrs, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from registry import __version__
 from registry.errors import NotFound
 from registry.model.ports import Refusals
+from registry.web.client_lines import CLIENTS, client_lines, commands
 from registry.web.site import Site
 
 SECURITY_HEADERS = {
@@ -48,13 +47,8 @@ class Pages:
     async def start(self, request: web.Request) -> web.Response:
         """How to point each client here."""
         root = self._site.root(request)
-        parts = urlsplit(root)
-        trust = (
-            ""
-            if parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
-            else parts.netloc
-        )
-        return self._page("start.html", above="", root=root, host=parts.netloc, path=parts.path, trust=trust)
+        clients = {client: client_lines(client, root) for client in CLIENTS}
+        return self._page("start.html", above="", commands=commands(root), clients=clients)
 
     async def why(self, request: web.Request) -> web.Response:
         """Which rules refused, what they say, and what to do; never who asked."""

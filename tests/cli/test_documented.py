@@ -44,7 +44,7 @@ def test_every_help_has_an_example_and_every_answer_has_json(path: str) -> None:
 
 
 def test_every_documented_command_exists() -> None:
-    words = {" ".join(match.split()) for match in re.findall(r"`(registry(?: [a-z]+)+)", TEXT)}
+    words = {" ".join(match.split()) for match in re.findall(r"`(registry(?: [a-z-]+)+)", TEXT)}
     unknown = {w for w in words if not any(path == w or path.startswith(f"{w} ") for path in COMMANDS)}
     assert not unknown
 
