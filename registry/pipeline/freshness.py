@@ -127,12 +127,17 @@ class Freshness:
         return await self._recall(project, origin)
 
     def refresh(self, project: Project, origin: str, source: Source, learn: Learn) -> None:
-        """Ask the source behind the client's back if the document is no longer fresh."""
+        """Ask the source behind the client's back if the document is no longer fresh.
+
+        After a restart nothing is known yet; then what is kept is looked at behind the client's back too.
+        """
         currency = self._known.get(project)
         now = self._clock.monotonic()
-        if currency is None or currency.origin != origin or now - currency.checked <= self._fresh_for:
-            return
-        if currency.failed is None or now - currency.failed > RETRY_AFTER_FAILURE:
+        if currency is None or currency.origin != origin:
+            self._flights.start((project, origin), lambda: self._revive(project, origin, source, learn))
+        elif now - currency.checked > self._fresh_for and (
+            currency.failed is None or now - currency.failed > RETRY_AFTER_FAILURE
+        ):
             self._flights.start(
                 (project, origin), lambda: self._ask(project, origin, source, learn, currency)
             )
@@ -167,6 +172,13 @@ class Freshness:
         currency = Currency(document.sha256, origin, self._clock.monotonic() - max(since, 0.0))
         self._remember(project, currency)
         return currency
+
+    async def _revive(self, project: Project, origin: str, source: Source, learn: Learn) -> Currency:
+        """What is kept, asked about if it is no longer fresh."""
+        currency = await self._recall(project, origin)
+        if currency is not None and self._clock.monotonic() - currency.checked <= self._fresh_for:
+            return currency
+        return await self._ask(project, origin, source, learn, currency)
 
     async def _ask(
         self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
