@@ -44,7 +44,7 @@ from registry.pipeline.verify import Verifier
 from registry.pipeline.workers import Workers
 from registry.policy.names import KnownNames, shipped_names
 from registry.provenance.signatures import RegistryKey
-from registry.provenance.checkpoints import SigningKey, new_key
+from registry.provenance.checkpoints import LogKey, new_key
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client

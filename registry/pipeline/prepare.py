@@ -19,7 +19,7 @@ from registry.model.artifacts import STRONG, Artifact, Digest, strongest
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation, Status
 from registry.model.names import Project
-from registry.provenance.signatures import SigningKey, message
+from registry.provenance.signatures import RegistryKey, message
 
 GZIP_LEVEL = 2
 """isal's levels go from 0 to 3; 2 costs a few milliseconds a megabyte and comes near zlib's 6."""
@@ -31,6 +31,10 @@ class Rules(Protocol):
     @property
     def revision(self) -> str:
         """Of the policy that it is a part of."""
+
+    @property
+    def turns(self) -> tuple[datetime, ...]:
+        """The moments at which entries about the project go out of force."""
 
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""
@@ -112,18 +116,18 @@ def prepare(job: Job, rules: Rules) -> Prepared:
     Raises SourceFailed when the document can't be understood.
     """
     ecosystem = ECOSYSTEMS[job.project.ecosystem]
-    index = ecosystem.read_index(job.project, job.document)
+    index = dated(ecosystem.read_index(job.project, job.document), job.known)
     # A project that is refused altogether shows its files as they are: its bytes tell why, at the file door.
     filtered = job.filtered and rules.decide_name(job.now).allowed
     withheld: dict[str, Refusal] = {}
     alarms = list(index.dropped)
     announced, artifacts = [], []
-    ends: list[datetime] = []
+    ends = list(rules.turns)
     signed = _signing(job)
     for listed in index.artifacts:
         known = job.known.get(listed.filename)
         if known is None and job.origin == "private":
-            # A publication on its way in, one that was cut short, or a stranger's: not listed without its row.
+            # A publication on its way in, one that was cut short, or a stranger's: none is listed.
             continue
         artifact, objection = _pinned(listed, known, job.origin)
         artifact = signed(artifact, known)
@@ -139,7 +143,8 @@ def prepare(job: Job, rules: Rules) -> Prepared:
         if not decision.allowed:
             withheld[artifact.filename] = refuse(decision, job.root, job.secret)
             ends += [o.until for o in decision.objections if o.until is not None]
-    index = msgspec.structs.replace(index, artifacts=tuple(artifacts))
+    shown = tuple(a for a in artifacts if not _hides(withheld.get(a.filename)))
+    index = msgspec.structs.replace(index, artifacts=shown)
     rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
     return Prepared(
         artifacts=tuple(announced),
@@ -155,10 +160,10 @@ def prepare(job: Job, rules: Rules) -> Prepared:
 
 
 def _signing(job: Job) -> Callable[[Artifact, Known | None], Artifact]:
-    """Signs a private npm file by the digest of its publication (`npm audit signatures`); leaves others alone."""
+    """Signs a private npm file by the digest of its publication; leaves others alone."""
     if job.origin != "private" or not job.signing_key or job.project.ecosystem != "npm":
         return lambda artifact, _: artifact
-    key = SigningKey(job.signing_key)
+    key = RegistryKey(job.signing_key)
 
     def signed(artifact: Artifact, known: Known | None) -> Artifact:
         if known is None or known.pin is None:
@@ -184,17 +189,18 @@ def _render(
         version = index.tags.get(wanted.selector or "", wanted.selector)
         body = ecosystem.render_manifest(index, withheld, base, wanted.selector)
         if body is None:
-            chosen = [a.filename for a in index.artifacts if a.version == version]
-            return None, next((withheld[name] for name in chosen if name in withheld), None)
+            refusals = (each for each in withheld.values() if each.decision.subject.version == version)
+            return None, next(refusals, None)
         return pack(body, "application/json", revision), None
-    if withheld and len(withheld) == len(index.artifacts):
+    told = {name: refusal for name, refusal in withheld.items() if not _hides(refusal)}
+    if withheld and all(artifact.filename in withheld for artifact in index.artifacts):
         if ecosystem.render_tombstone is None:
             return None, next(iter(withheld.values()))
-        withheld = {}  # pip shows nothing at all of a project whose every file is yanked
+        told = {}  # pip shows nothing at all of a project whose every file is yanked
     representation = wanted.representation
     assert representation is not None
-    body = ecosystem.render_index(index, withheld, base, representation)
-    return pack(body, representation.content_type, revision, _notice(withheld)), None
+    body = ecosystem.render_index(index, told, base, representation)
+    return pack(body, representation.content_type, revision, _notice(told)), None
 
 
 def pack(
@@ -216,6 +222,29 @@ def unpack(rendition: Rendition) -> bytes:
     """The body as it was before gzip."""
     body: bytes = igzip.decompress(rendition.gzipped)  # type: ignore[no-untyped-call]
     return body
+
+
+def dated(index: Index, known: Mapping[str, Known]) -> Index:
+    """The index with what only all of its files together tell about the age of each."""
+    releases: dict[str, datetime] = {}
+    for artifact in index.artifacts:
+        if artifact.published is not None:
+            earliest = releases.get(artifact.version, artifact.published)
+            releases[artifact.version] = min(earliest, artifact.published)
+    looked = min((row.first_seen for row in known.values()), default=None)
+
+    def with_age(artifact: Artifact) -> Artifact:
+        if releases:
+            return msgspec.structs.replace(artifact, released=releases.get(artifact.version), undated=False)
+        row = known.get(artifact.filename)
+        old = row.first_seen == looked if row else looked is None
+        return msgspec.structs.replace(artifact, undated=old)
+
+    return msgspec.structs.replace(index, artifacts=tuple(map(with_age, index.artifacts)))
+
+
+def _hides(refusal: Refusal | None) -> bool:
+    return refusal is not None and any(o.effect is Effect.HIDE for o in refusal.decision.objections)
 
 
 def _notice(withheld: Mapping[str, Refusal]) -> tuple[tuple[str, str], ...]:

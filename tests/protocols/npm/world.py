@@ -6,8 +6,10 @@ setting starts its own, which costs a tenth of a second.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
+import hashlib
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -25,7 +27,7 @@ from registry.settings import load_settings
 from registry.web.server import listen
 from tests.policy.worlds import KNOWN
 from tests.sources.private import free_port, make_folders, running
-from tests.upstream import LyingUpstream
+from tests.upstream import LyingUpstream, Tarball
 
 POLICY = """
 [pypi]
@@ -91,20 +93,49 @@ class Appliance:
             method, URL(f"{self.url}/{path}", encoded=True), headers=asked, data=data, allow_redirects=False
         ) as response:
             return Answer(
-                response.status, response.reason or "", dict(response.headers), await response.read()
+                response.status, response.reason or "", response.headers.copy(), await response.read()
             )
 
     async def npm(self, path: str, **more: Any) -> Answer:
         """The same, below /npm/."""
         return await self.ask(f"npm/{path}", **more)
 
+    async def publish(self, tarball: Tarball, **more: Any) -> Answer:
+        """PUT a publish document, logged in."""
+        document = publish_document(tarball, **more)
+        return await self.npm(tarball.name.replace("/", "%2f"), method="PUT", data=document, login=True)
+
     async def log(self, kind: str, name: str) -> list[dict[str, Any]]:
         """The log's events of one kind about one npm package, newest first."""
         found = await self.ask(
-            f"api/v1/log?kinds={kind}&ecosystem=npm&name={name.replace('/', '%2f')}", login=True
+            f"api/v1/audit/log?kinds={kind}&ecosystem=npm&name={name.replace('/', '%2f')}", login=True
         )
         assert found.status == 200, found.body
         return [row["event"] for row in found.json["items"]]
+
+
+def publish_document(tarball: Tarball, tag: str = "latest", **manifest: Any) -> dict[str, Any]:
+    """What `npm publish` sends: libnpmpublish's document, the tarball in base64."""
+    told = {**tarball.manifest, **manifest, "_id": f"{tarball.name}@{tarball.version}"}
+    told["dist"] = {
+        "integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball.data).digest()).decode(),
+        "shasum": hashlib.sha1(tarball.data).hexdigest(),
+        "tarball": f"http://elsewhere.example/{tarball.name}/-/{tarball.filename}",
+    }
+    return {
+        "_id": tarball.name,
+        "name": tarball.name,
+        "dist-tags": {tag: tarball.version},
+        "versions": {tarball.version: told},
+        "access": None,
+        "_attachments": {
+            f"{tarball.name}-{tarball.version}.tgz": {
+                "content_type": "application/octet-stream",
+                "data": base64.b64encode(tarball.data).decode(),
+                "length": len(tarball.data),
+            }
+        },
+    }
 
 
 @dataclass(frozen=True)
