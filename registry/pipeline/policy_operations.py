@@ -7,7 +7,7 @@ in the transaction of the change itself, and counts as soon as it returns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 import msgspec
@@ -22,6 +22,8 @@ from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore
 
 EntryKind = Literal["allow", "deny", "claim"]
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +133,8 @@ class PolicyOperations:
                 for holding in holdings
                 if holding.artifact.version == version
             )
-            unseen = Artifact(project=project, version=version, filename="")
+            # Nothing is known of its files, so it is judged as one that nothing is wrong with but its number.
+            unseen = Artifact(project=project, version=version, filename="", published=LONG_AGO)
             decision = _of_version(files or (policy.decide_artifact(unseen, None, now),))
         return Explanation(
             decision=decision,

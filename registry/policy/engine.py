@@ -6,8 +6,8 @@ row makes another one. `ArtifactRules` is the part of it that concerns one proje
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -15,6 +15,8 @@ from registry.errors import ConfigurationError
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision, Objection, Subject
 from registry.model.names import Project
+from registry.policy.entries import Roster
+from registry.policy.exemptions import exempted
 from registry.policy.ownership import Owned
 from registry.policy.rules import Judge, Rule
 
@@ -33,6 +35,11 @@ class ArtifactRules:
     revision: str
     mode: str
     judges: tuple[Judge, ...]
+
+    @property
+    def turns(self) -> tuple[datetime, ...]:
+        """The moments at which a decision may change by itself, those of holds on single files left out."""
+        return tuple(turn for judge in self.judges for turn in judge.turns)
 
     def decide_name(self, now: datetime) -> Decision:
         """The project as a whole."""
@@ -67,6 +74,8 @@ class Rulebook:
     mode: str
     rules: tuple[Rule, ...]
     owned: Owned
+    exemptions: Mapping[str, Roster] = field(default_factory=dict)
+    """By the rule that they are from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +145,13 @@ class Policy:
     def _work_out(self, project: Project, now: datetime) -> _Standing:
         book = self._books[project.ecosystem]
         ours = project.name in book.owned
-        judges = (rule.judge(project, ours=ours) for rule in book.rules)
         rules = ArtifactRules(
             project=project,
             revision=self.revision,
             mode=book.mode,
-            judges=tuple(judge for judge in judges if judge is not None),
+            judges=tuple(_judges(book, project, ours=ours)),
         )
-        turns = [turn for judge in rules.judges for turn in judge.turns]
+        turns = rules.turns
         return _Standing(
             rules=rules,
             ours=ours,
@@ -151,3 +159,12 @@ class Policy:
             until=min((turn for turn in turns if turn > now), default=_NEVER),
             decision=rules.decide_name(now),
         )
+
+
+def _judges(book: Rulebook, project: Project, *, ours: bool) -> Iterator[Judge]:
+    """What each rule has to say about a project, less what it is exempted from."""
+    for rule in book.rules:
+        judge = rule.judge(project, ours=ours)
+        if judge is not None:
+            roster = book.exemptions.get(rule.name)
+            yield exempted(judge, roster.about(project.name) if roster else ())

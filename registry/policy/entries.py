@@ -58,6 +58,8 @@ class Entry:
     undo: str = ""
     """How an operator takes it back."""
     until: datetime | None = None
+    rule: str = ""
+    """The rule that an exemption is from; empty for other entries."""
 
     def in_force(self, now: datetime) -> bool:
         """Whether it still counts."""

@@ -8,22 +8,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import msgspec
 
 from registry.errors import ConfigurationError, Malformed
 from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
+from registry.policy.age import Age, Ages, Freeze, LateFile
 from registry.policy.engine import Policy, Rulebook
 from registry.policy.entries import Entry, Roster, VersionRange, compile_glob, is_glob
+from registry.policy.exemptions import OF_NAMES
 from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
 from registry.policy.ownership import Owned, Ownership
 from registry.policy.rules import Allowlist, Denylist, Rule
-from registry.policy.sections import Line, PolicyFile, Section, read_sections
+from registry.policy.scripts import Scripts
+from registry.policy.sections import LISTS, Line, PolicyFile, Section, read_sections
 
-_LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours"}
+_LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class _Lists:
     allow: tuple[Entry, ...]
     deny: tuple[Entry, ...]
     ours: tuple[Entry, ...]
+    exempt: tuple[Entry, ...]
+    waits: tuple[tuple[Entry, timedelta], ...]
+    """Names and globs that wait for another time than the rest."""
+    freezes: tuple[tuple[Entry, datetime], ...]
 
 
 def parse_policy(
@@ -78,7 +86,7 @@ def _read(
     problems += [
         f"{name}: every rule is off, so everything would pass; switch one on under [rules]."
         for name, section in file.sections.items()
-        if section.mode != "allowlist" and not any(file.effects.values())
+        if section.mode != "allowlist" and not any(section.effects.values())
     ]
     if problems:
         raise ConfigurationError(problems)
@@ -91,11 +99,39 @@ def _lists(
     """The file's lines and the rows of one ecosystem. A row may contradict the file, the file not itself."""
     written = {key: _entries(ecosystem, key, lines, problems) for key, lines in section.lists.items()}
     problems += _contradictions(written)
+    freezes = []
+    if section.freeze is not None:
+        place = f"{ecosystem.name}.freeze"
+        freezes.append((_freeze(Line(place, "*", undo=f"take {place} out of policy.toml")), section.freeze))
     for row in rows:
-        if row.ecosystem == ecosystem.name:
+        if row.ecosystem != ecosystem.name:
+            continue
+        if row.cutoff is not None:
+            freezes.append((_freeze(_line(row)), row.cutoff))
+        else:
             key = _LIST_OF_KIND[row.kind]
             written[key] = written.get(key, ()) + _entries(ecosystem, key, (_line(row),), problems)
-    return _Lists(*(written.get(key, ()) for key in ("allow", "deny", "ours")))
+    return _Lists(
+        **{key: written.get(key, ()) for key in LISTS},
+        waits=_waits(ecosystem, section, problems),
+        freezes=tuple(freezes),
+    )
+
+
+def _waits(
+    ecosystem: Ecosystem, section: Section, problems: list[str]
+) -> tuple[tuple[Entry, timedelta], ...]:
+    waits = [
+        (entry, wait)
+        for line, wait in section.age.names
+        if (entry := _entry(ecosystem, "age.names", line, problems)) is not None
+    ]
+    return tuple(waits)
+
+
+def _freeze(line: Line) -> Entry:
+    """A freeze is about a whole ecosystem, so its pattern isn't looked at."""
+    return Entry(pattern="*", reason=line.reason, place=line.place, undo=line.undo, until=line.until)
 
 
 def _line(row: PolicyEntry) -> Line:
@@ -106,6 +142,7 @@ def _line(row: PolicyEntry) -> Line:
         reason=row.reason,
         undo=f"registry policy remove {row.id}",
         until=row.until,
+        rule=row.rule,
     )
 
 
@@ -124,6 +161,9 @@ def _entry(ecosystem: Ecosystem, key: str, line: Line, problems: list[str]) -> E
     if key == "ours" and line.versions:
         problems.append(f"{line.place}: a name is ours in all its versions; take '{line.versions}' out.")
         return None
+    if line.rule in OF_NAMES and line.versions:
+        problems.append(f"{line.place}: {line.rule} is about names; take '{line.versions}' out.")
+        return None
     return Entry(
         pattern=pattern,
         versions=VersionRange(line.versions, ecosystem.parse_range) if line.versions else None,
@@ -131,15 +171,16 @@ def _entry(ecosystem: Ecosystem, key: str, line: Line, problems: list[str]) -> E
         place=line.place,
         undo=line.undo,
         until=line.until,
+        rule=line.rule,
     )
 
 
 def _contradictions(written: Mapping[str, tuple[Entry, ...]]) -> Iterator[str]:
     """Lines that take each other back, and lines that say the same twice."""
     for entries in written.values():
-        seen: dict[tuple[str, VersionRange | None], Entry] = {}
+        seen: dict[tuple[str, str, VersionRange | None], Entry] = {}
         for entry in entries:
-            first = seen.setdefault((entry.pattern, entry.versions), entry)
+            first = seen.setdefault((entry.rule, entry.pattern, entry.versions), entry)
             if first is not entry:
                 yield f"{entry.place}: '{entry.pattern}' is already in {first.place}; take one of them out."
     for denied in written.get("deny", ()):
@@ -168,12 +209,13 @@ def _rulebook(
     known: Mapping[str, KnownNames],
     owned: Mapping[str, Owned],
 ) -> Rulebook:
-    mode = file.sections[ecosystem].mode
+    section = file.sections[ecosystem]
+    mode, effects = section.mode, section.effects
     allowed = Roster(lists.allow)
     rules: list[Rule] = []
-    if effect := file.effects["denylist"]:
+    if effect := effects["denylist"]:
         rules.append(Denylist(Roster(lists.deny), effect))
-    if effect := file.effects["lookalike"]:
+    if effect := effects["lookalike"]:
         matter = allowed.patterns | owned[ecosystem].patterns
         elsewhere = (names.patterns for name, names in owned.items() if name != ecosystem)
         matter |= {pattern for patterns in elsewhere for pattern in patterns if "/" not in pattern}
@@ -181,9 +223,30 @@ def _rulebook(
         rules.append(Lookalike(index=index, allowed=allowed, hold=file.hold, deny=file.deny, effect=effect))
     if mode == "allowlist":
         rules.append(Allowlist(allowed))
-    if effect := file.effects["ownership"]:
+    if effect := effects["ownership"]:
         rules.append(Ownership(known[ecosystem], effect))
-    return Rulebook(mode=mode, rules=tuple(rules), owned=owned[ecosystem])
+    rules += _rules_about_files(section, lists)
+    return Rulebook(mode=mode, rules=tuple(rules), owned=owned[ecosystem], exemptions=_by_rule(lists.exempt))
+
+
+def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
+    effects = section.effects
+    ages = Ages(least=section.age.least, waits=lists.waits, undated=section.age.undated)
+    if effect := effects["age"]:
+        yield Age(ages, effect)
+    if effect := effects["late-file"]:
+        yield LateFile(ages, effect)
+    if effect := effects["freeze"]:
+        yield Freeze(lists.freezes, ages, effect)
+    if effect := effects["scripts"]:
+        yield Scripts(effect)
+
+
+def _by_rule(exemptions: Iterable[Entry]) -> dict[str, Roster]:
+    rules: dict[str, list[Entry]] = {}
+    for entry in exemptions:
+        rules.setdefault(entry.rule, []).append(entry)
+    return {rule: Roster(entries) for rule, entries in rules.items()}
 
 
 def _revision(

@@ -7,7 +7,7 @@ import pytest
 from registry.errors import ConfigurationError
 from registry.policy.loader import check_policy
 from registry.policy.names import parse_names
-from registry.policy.sections import split_range
+from registry.policy.sections import EFFECTS, RULES, UNDATED, split_range
 from tests.policy.worlds import ECOSYSTEMS, GUARDED, make_policy, project, pypi, row
 
 SHIPPED = Path("config/policy.toml")
@@ -35,6 +35,14 @@ def test_every_key_of_the_file_is_explained_in_the_shipped_one() -> None:
         "reason",
         "[rules]",
         "[lookalike]",
+        *(f"{rule} = " for rule in RULES),
+        "freeze",
+        "exempt",
+        "[age]",
+        "days",
+        "undated",
+        *UNDATED,
+        *EFFECTS,
         "hold",
         "off",
     ):
@@ -86,12 +94,13 @@ def test_an_empty_file_is_a_mistake() -> None:
 
 
 def test_a_policy_with_every_rule_off_is_a_mistake() -> None:
-    off = '[rules]\ndenylist = "off"\nlookalike = "off"\nownership = "off"\n'
+    off = "[rules]\n" + "".join(f'{rule} = "off"\n' for rule in RULES)
     assert [problem.partition(":")[0] for problem in problems(GUARDED + off)] == ["pypi", "npm"]
 
 
 def test_a_denylist_alone_is_a_policy_even_while_it_is_empty() -> None:
-    make_policy(GUARDED + '[rules]\nlookalike = "off"\nownership = "off"\n')
+    off = "".join(f'{rule} = "off"\n' for rule in RULES if rule != "denylist")
+    make_policy(GUARDED + f"[rules]\n{off}")
 
 
 def test_a_file_can_be_checked_without_the_known_names() -> None:
@@ -99,6 +108,12 @@ def test_a_file_can_be_checked_without_the_known_names() -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_policy(GUARDED, [row("deny", "$$", id=7)], ECOSYSTEMS)
     assert caught.value.problems[0].startswith("policy entry 7: '$$'")
+
+
+@pytest.mark.parametrize("rule", ["denylist", "lookalike", "ownership"])
+def test_a_name_cant_be_hidden(rule: str) -> None:
+    (problem,) = problems(GUARDED + f'[npm.rules]\n{rule} = "hide"\n')
+    assert problem.startswith(f"npm.rules.{rule}: can't hide a name")
 
 
 def test_scores_must_be_in_order() -> None:

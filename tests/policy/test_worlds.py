@@ -13,7 +13,7 @@ from registry.model.artifacts import Artifact
 from registry.model.names import Project
 from registry.policy.entries import VersionRange
 from registry.policy.loader import check_policy, parse_policy
-from tests.policy.worlds import KNOWN, NOW
+from tests.policy.worlds import KNOWN, NOW, OLD
 
 
 def test_the_shipped_file_is_good() -> None:
@@ -59,5 +59,5 @@ def test_a_denied_range_refuses_in_both_worlds() -> None:
         (Project("npm", "@evil/ui"), "1.9.0", "2.0.0"),
     ):
         for version, allowed in ((denied, False), (passed, True)):
-            artifact = Artifact(project=project, filename="x", version=version)
+            artifact = Artifact(project=project, filename="x", version=version, published=OLD)
             assert policy.decide_artifact(artifact, None, NOW).allowed is allowed

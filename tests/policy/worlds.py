@@ -21,6 +21,7 @@ from registry.policy.loader import parse_policy
 from registry.policy.names import KnownNames, parse_names, shipped_names
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
 GUARDED = '[pypi]\nmode = "guarded"\n[npm]\nmode = "guarded"\n'
 
 
@@ -83,4 +84,7 @@ def project(name: str, ecosystem: str = "pypi") -> Project:
 
 
 def wheel(name: str, version: str) -> Artifact:
-    return Artifact(project=project(name), filename=f"{name}-{version}-py3-none-any.whl", version=version)
+    """An old one, unless its facts are changed."""
+    return Artifact(
+        project=project(name), filename=f"{name}-{version}-py3-none-any.whl", version=version, published=OLD
+    )
