@@ -14,16 +14,19 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.errors import RegistryError
 from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Client, Event, Kind
+from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
+from registry.provenance.checkpoints import LogKey, new_key
 from registry.web.admin import api_routes
 from registry.web.desk import Desk
 from registry.web.problems import error_response
-from tests.fakes import CatalogueInMemory, PolicyStoreInMemory, RefusalsInMemory
+from tests.fakes import CatalogueInMemory, CheckpointsInMemory, PolicyStoreInMemory, RefusalsInMemory
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
 
+KEY = LogKey(new_key())
 ADA = Client(user="ada", admin=True, address="10.0.0.1", agent="registry-cli")
 
 
@@ -57,6 +60,8 @@ class DeskWorld:
             refusals=self.refusals,
             catalogue=self.catalogue,
         )
+        self.checkpoints = CheckpointsInMemory(self.log)
+        self.audit = AuditOperations(checkpoints=self.checkpoints, key=KEY, clock=self.clock)
         self.policies = PolicyOperations(
             ecosystems=ECOSYSTEMS,
             policy=self.policy,
@@ -71,6 +76,7 @@ class DeskWorld:
         self.desk = Desk(
             policy=self.policies,
             operations=self.operations,
+            audit=self.audit,
             users=self.identity.users,
             tokens=self.identity.tokens,
             doctor=doctor,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import msgspec
 from registry.errors import Conflict, IntegrityFailed, NotFound
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
+from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document
@@ -55,8 +57,9 @@ class LogInMemory:
             raise self.failure
         previous = self.rows[-1].hash if self.rows else chain.GENESIS
         found = chain.row_hash(previous, chain.canonical(event))
-        self.rows.append(LoggedEvent(seq=len(self.rows) + 1, previous=previous, hash=found, event=event))
-        return len(self.rows)
+        number = self.rows[-1].seq + 1 if self.rows else 1
+        self.rows.append(LoggedEvent(seq=number, previous=previous, hash=found, event=event))
+        return number
 
     def of_kind(self, kind: Kind) -> list[Event]:
         return [row.event for row in self.rows if row.event.kind is kind]
@@ -87,8 +90,57 @@ class LogInMemory:
         )[:limit]
 
     async def replay(self, after: int = 0) -> AsyncIterator[LoggedEvent]:
-        for row in self.rows[after:]:
-            yield row
+        for row in list(self.rows):
+            if row.seq > after:
+                yield row
+
+
+class CheckpointsInMemory:
+    """Checkpoints over a log in memory."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self.log = log
+        self.kept: list[Checkpoint] = []
+
+    async def seal(self, sign: Callable[[int, str], Checkpoint]) -> Checkpoint | None:
+        if not self.log.rows:
+            return None
+        newest = self.log.rows[-1]
+        made = next((c for c in self.kept if c.kind == "head" and c.seq == newest.seq), None)
+        if made is None:
+            made = sign(newest.seq, newest.hash)
+            self.kept.append(made)
+        return made
+
+    async def newest(self) -> int:
+        return self.log.rows[-1].seq if self.log.rows else 0
+
+    async def base(self) -> Checkpoint | None:
+        bases = [c for c in self.kept if c.kind == "base"]
+        return max(bases, key=lambda c: c.seq, default=None)
+
+    async def heads(self, after: int, limit: int) -> tuple[Checkpoint, ...]:
+        found = (c for c in self.kept if c.kind == "head" and c.seq > after)
+        return tuple(sorted(found, key=lambda c: c.seq)[:limit])
+
+    async def links(self, after: int, limit: int) -> Sequence[Link]:
+        rows = [row for row in self.log.rows if row.seq > after][:limit]
+        return [Link(row.seq, row.previous, row.hash, chain.canonical(row.event)) for row in rows]
+
+    async def newest_before(self, at: str) -> int:
+        moment = datetime.fromisoformat(at)
+        older = itertools.takewhile(lambda row: row.event.at < moment, self.log.rows)
+        return max((row.seq for row in older), default=0)
+
+    async def prune(self, base: Checkpoint, event: Event) -> int:
+        at = next((row for row in self.log.rows if row.seq == base.seq), None)
+        if at is None or at.hash != base.hash:
+            raise Conflict("another row")
+        self.kept.append(base)
+        self.log.append(event)
+        before = len(self.log.rows)
+        self.log.rows[:] = [row for row in self.log.rows if row.seq > base.seq]
+        return before - len(self.log.rows)
 
 
 class StagingInDirectory:

@@ -205,7 +205,7 @@ class ProvenanceLog(Protocol):
 
 
 class Checkpoints(Protocol):
-    """Signed statements about the log, its rows as they are stored, and the one way in which rows leave it."""
+    """Signed statements about the log, its rows as they are stored, and the one way for rows to leave it."""
 
     async def seal(self, sign: Callable[[int, str], Checkpoint]) -> Checkpoint | None:
         """Have the newest row signed (number, hash) and keep what was signed; the kept one where that row has

@@ -5,7 +5,7 @@ Roles are checked at the door. What an admin can change is in `policy_operations
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,11 +18,10 @@ from registry.model.events import Kind, LoggedEvent
 from registry.model.names import Project
 from registry.model.ports import Catalogue, ProvenanceLog, Refusals
 from registry.pipeline.policy_operations import find_ecosystem
-from registry.provenance.chain import GENESIS, first_break
 from registry.provenance.report import Receipt, receipts
 
 BATCH = 500
-"""Rows of the log that are read and checked at a time: a few milliseconds of the loop."""
+"""Rows of the log that are read at a time."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,18 +33,6 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, in a few words."""
     remedy: str = ""
     """What to do when it isn't ok."""
-
-
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the log is what was written."""
-
-    intact: bool
-    rows: int
-    """Rows up to the last one that was found good (broken logs: give or take a batch)."""
-    head: str
-    """Hash of that row: whoever noted it elsewhere can tell later that nothing was cut off."""
-    reason: str = ""
-    """What is wrong with the first broken row."""
 
 
 class Cached(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,16 +117,6 @@ class Operations:
                 return receipts(rows)
             before = page[-1].seq
 
-    async def audit_verify(self) -> Verification:
-        """Read the whole log and check that every row follows from the one before."""
-        last, head = 0, GENESIS
-        async for batch in _batches(self._log.replay()):
-            found = first_break(batch, last, head)
-            if found is not None:
-                return Verification(rows=last, intact=False, reason=found.reason, head=head)
-            last, head = batch[-1].seq, batch[-1].hash
-        return Verification(rows=last, intact=True, head=head)
-
     # the cache
 
     async def cache_list(self, ecosystem: str | None = None) -> tuple[Cached, ...]:
@@ -151,17 +128,6 @@ class Operations:
                 holdings = await self._catalogue.holdings(self._ecosystems[world].parse_name(name))
                 found.extend(_held(holdings))
         return tuple(sorted(found, key=lambda c: (-c.bytes, c.project)))
-
-
-async def _batches(rows: AsyncIterator[LoggedEvent]) -> AsyncIterator[list[LoggedEvent]]:
-    batch: list[LoggedEvent] = []
-    async for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _held(holdings: Sequence[Holding]) -> tuple[Cached, ...]:

@@ -7,7 +7,7 @@ r"""The hash chain that makes the log tamper-evident. Anyone can check it with s
 
 A field that is added to events later is left out of older bodies, so their hashes stay what they were.
 Edits, deletions, insertions and swaps are found by `first_break`; cutting off the newest rows is found by
-comparing with a row (an anchor) that was written down elsewhere.
+comparing with a checkpoint that is kept elsewhere (`checkpoints`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from registry.model.checkpoints import Link
 from registry.model.events import Event, LoggedEvent
 
 GENESIS = "0" * 64
@@ -83,21 +84,28 @@ def first_break(rows: Iterable[LoggedEvent], after: int = 0, previous: str = GEN
 
     `rows` come in order; `after` and `previous` are number and hash of a trusted row that they follow.
     """
-    expected = after
     for row in rows:
-        expected += 1
-        if row.seq != expected:
-            missing = (
-                f"row {expected} is missing"
-                if row.seq > expected
-                else f"row {row.seq} stands in the wrong place"
-            )
-            return Break(min(expected, row.seq), f"{missing}.")
-        if row.previous != previous:
-            return Break(row.seq, f"row {row.seq} doesn't name the hash of the row before it.")
-        if row.hash != row_hash(previous, canonical(row.event)):
-            return Break(row.seq, f"row {row.seq} was changed after it was written.")
-        previous = row.hash
+        found = misfit(Link(row.seq, row.previous, row.hash, canonical(row.event)), after, previous)
+        if found is not None:
+            return found
+        after, previous = row.seq, row.hash
+    return None
+
+
+def misfit(link: Link, after: int, previous: str) -> Break | None:
+    """Why a row doesn't follow on row number `after` with the hash `previous`; None when it does."""
+    expected = after + 1
+    if link.seq != expected:
+        reason = (
+            f"row {expected} is missing."
+            if link.seq > expected
+            else f"row {link.seq} stands in the wrong place."
+        )
+        return Break(min(expected, link.seq), reason)
+    if link.previous != previous:
+        return Break(link.seq, f"row {link.seq} doesn't name the hash of the row before it.")
+    if link.hash != row_hash(previous, link.body):
+        return Break(link.seq, f"row {link.seq} was changed after it was written.")
     return None
 
 

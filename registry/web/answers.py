@@ -156,6 +156,19 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     next: int | None
 
 
+class LogKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What checkpoints of the log are verified by."""
+
+    pem: str
+    fingerprint: str
+
+
+class RowNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the log; 0 for none."""
+
+    seq: int
+
+
 class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     """Who was given what, the latest first."""
 

@@ -93,6 +93,42 @@ class LogAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     limit: Limit = 100
 
 
+class HeldCheckpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A checkpoint that was kept elsewhere, all of it; nothing for none."""
+
+    kind: Literal["head", "base"] = "head"
+    seq: int = 0
+    hash: str = ""
+    at: str = ""
+    key: str = ""
+    signature: str = ""
+
+
+class ExportAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which rows of the log; `next` of an answer is the `after` of the next page."""
+
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    through: int | None = None
+    """The last row wanted."""
+    limit: Limit = 500
+
+
+class BeforeAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A moment."""
+
+    at: datetime
+
+
+class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rows to take out of the log."""
+
+    through: Annotated[int, msgspec.Meta(ge=1)]
+    """The last of them."""
+    hash: str
+    """Of that row, as the export has it."""
+    reason: str
+
+
 class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An account to make."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
+from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.policy_operations import PolicyOperations
 
@@ -16,6 +17,7 @@ class Desk:
 
     policy: PolicyOperations
     operations: Operations
+    audit: AuditOperations
     users: Users
     tokens: Tokens
     doctor: Doctor

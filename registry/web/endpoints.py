@@ -12,8 +12,9 @@ import msgspec
 
 from registry.errors import Malformed
 from registry.model.accounts import Account
+from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
-from registry.pipeline.operations import Verification
+from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.pipeline.policy_operations import Standing
 from registry.web import answers, asks
 from registry.web.desk import Desk
@@ -94,8 +95,33 @@ async def _audit_who(desk: Desk, ask: asks.WhoAsk, _: Client) -> answers.Receipt
     return answers.ReceiptPage(items=items, next=following)
 
 
-async def _audit_verify(desk: Desk, _: asks.Nothing, __: Client) -> Verification:
-    return await desk.operations.audit_verify()
+async def _audit_verify(desk: Desk, ask: asks.HeldCheckpoint, _: Client) -> Verification:
+    held = Checkpoint(
+        kind=ask.kind, seq=ask.seq, hash=ask.hash, at=ask.at, key=ask.key, signature=ask.signature
+    )
+    return await desk.audit.verify([held] if ask.seq else [])
+
+
+async def _audit_key(desk: Desk, _: asks.Nothing, __: Client) -> answers.LogKey:
+    return answers.LogKey(pem=desk.audit.public_key, fingerprint=desk.audit.fingerprint)
+
+
+async def _audit_checkpoint(desk: Desk, _: asks.Nothing, __: Client) -> Checkpoint:
+    return await desk.audit.checkpoint()
+
+
+async def _audit_export(desk: Desk, ask: asks.ExportAsk, _: Client) -> Exported:
+    return await desk.audit.export(ask.after, ask.limit, ask.through)
+
+
+async def _audit_before(desk: Desk, ask: asks.BeforeAsk, _: Client) -> answers.RowNumber:
+    if ask.at.tzinfo is None:
+        raise Malformed("`at` needs a time zone, like 2026-11-21T00:00:00Z.")
+    return answers.RowNumber(seq=await desk.audit.before(ask.at))
+
+
+async def _audit_prune(desk: Desk, ask: asks.Pruning, by: Client) -> Pruned:
+    return await desk.audit.prune(ask.through, ask.hash, reason=ask.reason, by=by)
 
 
 async def _users_list(desk: Desk, ask: asks.Paged, _: Client) -> answers.AccountPage:
@@ -221,10 +247,45 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     Endpoint(
         "GET",
         "/audit/verify",
-        "Whether the log's chain is unbroken",
-        asks.Nothing,
+        "Whether the log is whole, and fits its checkpoints and one that is held elsewhere",
+        asks.HeldCheckpoint,
         Verification,
         _audit_verify,
+    ),
+    Endpoint(
+        "GET", "/audit/key", "What checkpoints are verified by", asks.Nothing, answers.LogKey, _audit_key
+    ),
+    Endpoint(
+        "POST",
+        "/audit/checkpoints",
+        "A signed checkpoint about the log's newest row",
+        asks.Nothing,
+        Checkpoint,
+        _audit_checkpoint,
+    ),
+    Endpoint(
+        "GET",
+        "/audit/export",
+        "Rows of the log as lines, oldest first",
+        asks.ExportAsk,
+        Exported,
+        _audit_export,
+    ),
+    Endpoint(
+        "GET",
+        "/audit/before",
+        "The last row that can be taken out to leave what happened since then",
+        asks.BeforeAsk,
+        answers.RowNumber,
+        _audit_before,
+    ),
+    Endpoint(
+        "POST",
+        "/audit/prune",
+        "Put a signed checkpoint in the place of the oldest rows, which were exported",
+        asks.Pruning,
+        Pruned,
+        _audit_prune,
     ),
     Endpoint("GET", "/users", "All accounts", asks.Paged, answers.AccountPage, _users_list),
     Endpoint("POST", "/users", "Make an account", asks.NewUser, Account, _users_add, status=201),

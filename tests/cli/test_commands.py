@@ -1,11 +1,13 @@
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.testing import Result
 
 from registry.model.events import Event, Kind
 from registry.pipeline.operations import Check
-from tests.cli.running import Running
+from tests.cli.running import Running, command
 from tests.identity.world import BY
 
 pytestmark = pytest.mark.loopback
@@ -143,6 +145,48 @@ def test_an_edited_log_is_status_1(appliance: Running) -> None:
     broken = appliance.command("audit", "verify")
     assert broken.exit_code == 1
     assert "row 2 is missing" in broken.stderr
+
+
+def test_a_log_is_proved_by_a_checkpoint_an_export_and_the_public_key(
+    appliance: Running, tmp_path: Path
+) -> None:
+    world = appliance.world
+    for _ in range(3):
+        appliance.wait(world.delivered(world.keep("left-pad", "1.0"), "ada"))
+    key, held, export = (tmp_path / name for name in ("key.pem", "held.json", "log.jsonl"))
+    key.write_text(appliance.command("audit", "key").stdout)
+    held.write_text(appliance.command("audit", "checkpoint").stdout)
+    assert appliance.command("audit", "verify", "--checkpoint", str(held)).exit_code == 0
+    assert appliance.command("audit", "export", "--output", str(export)).exit_code == 0
+    assert export.stat().st_mode & 0o777 == 0o600
+    assert appliance.command("audit", "export", "--output", str(export)).exit_code == 2, "never overwritten"
+
+    def offline() -> Result:
+        arguments = ["--export", str(export), "--key", str(key), "--checkpoint", str(held)]
+        return command("audit", "verify", *arguments, environ={"REGISTRY_URL": None})
+
+    assert offline().exit_code == 0
+    export.write_bytes(export.read_bytes().replace(b"ada", b"eve", 1))
+    assert (offline().exit_code, "row 1" in offline().stderr) == (1, True)
+    world.log.rows.pop()
+    cut = appliance.command("audit", "verify", "--checkpoint", str(held))
+    assert (cut.exit_code, "cut off" in cut.stderr) == (1, True)
+
+
+def test_old_rows_of_the_log_leave_for_a_file(appliance: Running, tmp_path: Path) -> None:
+    world = appliance.world
+    for _ in range(3):
+        appliance.wait(world.delivered(world.keep("left-pad", "1.0"), "ada"))
+        world.clock.advance(hours=24)
+    before = world.log.rows[2].event.at.isoformat()
+    export = tmp_path / "old.jsonl"
+    arguments = ["--before", before, "--export", str(export), "--reason", "kept for two days", "--yes"]
+    done = appliance.answer("audit", "prune", *arguments)
+    assert (done["rows"], done["checkpoint"]["seq"], len(export.read_text().splitlines())) == (2, 2, 2)
+    assert [row.seq for row in world.log.rows] == [3, 4]
+    assert appliance.command("audit", "verify").exit_code == 0
+    again = appliance.command("audit", "prune", *arguments)
+    assert (again.exit_code, "No row is that old" in again.stderr) == (1, True)
 
 
 # users and tokens

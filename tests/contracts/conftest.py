@@ -8,8 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from registry.model.ports import Accounts, Blobs, Catalogue, Documents, PolicyStore, ProvenanceLog, Refusals
+from registry.model.ports import (
+    Accounts,
+    Blobs,
+    Catalogue,
+    Checkpoints,
+    Documents,
+    PolicyStore,
+    ProvenanceLog,
+    Refusals,
+)
 from registry.storage.accounts import Accounts as StoredAccounts
+from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
 from registry.storage.policy_store import PolicyStore as StoredPolicy
 from registry.storage.refusals import Refusals as StoredRefusals
 from tests import fakes
@@ -27,6 +37,7 @@ class Ports:
     refusals: Refusals
     policy_store: PolicyStore
     accounts: Accounts
+    checkpoints: Checkpoints
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -41,6 +52,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             fakes.RefusalsInMemory(log),
             fakes.PolicyStoreInMemory(log),
             fakes.AccountsInMemory(log),
+            fakes.CheckpointsInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
@@ -52,4 +64,5 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredRefusals(storage.database),
             StoredPolicy(storage.database),
             StoredAccounts(storage.database),
+            StoredCheckpoints(storage.database),
         )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import apsw
 import pytest
 
-from registry.model.events import LoggedEvent
+from registry.errors import Unavailable
+from registry.model.checkpoints import Checkpoint
+from registry.model.events import Kind, LoggedEvent
+from registry.pipeline.audit_operations import AuditOperations
 from registry.provenance.chain import first_break
+from registry.provenance.checkpoints import LogKey, new_key
+from registry.storage.checkpoints import Checkpoints
 from registry.storage.connections import connect
-from tests.specimens import Storage, event
+from tests.fakes import FixedClock
+from tests.specimens import NOW, Storage, event
 
 
 async def filled(storage: Storage) -> apsw.Connection:
@@ -72,3 +80,70 @@ async def test_a_replay_longer_than_a_page_misses_nothing(
     monkeypatch.setattr("registry.storage.provenance_log._PAGE", 2)
     (await filled(storage)).close()
     assert [row.seq for row in await replayed(storage)] == [1, 2, 3, 4, 5]
+
+
+# shortening
+
+
+KEY = LogKey(new_key())
+
+
+async def shortened(storage: Storage, through: int) -> int:
+    links = await Checkpoints(storage.database).links(0, 100)
+    last = next(link for link in links if link.seq == through)
+    base = KEY.checkpoint(through, last.hash, NOW, "base")
+    return await Checkpoints(storage.database).prune(base, event(Kind.ADMIN))
+
+
+async def test_rows_leave_only_below_a_base_and_the_next_row_goes_on(storage: Storage) -> None:
+    other = await filled(storage)
+    assert await shortened(storage, 3) == 3
+    assert [row.seq for row in await replayed(storage)] == [4, 5, 6]
+    assert await storage.log.record(event()) == 7
+    for statement in (
+        "DELETE FROM log WHERE seq = 4",
+        "INSERT INTO log (seq, previous, hash, event) VALUES (2, zeroblob(32), zeroblob(32), '{}')",
+        "DELETE FROM checkpoint",
+        "UPDATE checkpoint SET seq = 6",
+    ):
+        with pytest.raises(apsw.ConstraintError, match="append-only"):
+            other.execute(statement).fetchall()
+    other.close()
+    rows = await replayed(storage)
+    assert first_break(rows, 3, rows[0].previous) is None
+
+
+async def test_all_rows_can_leave_but_the_one_that_says_so(storage: Storage) -> None:
+    (await filled(storage)).close()
+    assert await shortened(storage, 5) == 5
+    assert [row.seq for row in await replayed(storage)] == [6]
+
+
+async def test_a_crash_while_rows_leave_leaves_a_log_that_still_verifies(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.storage.checkpoints._ROWS_A_JOB", 1)
+    other = await filled(storage)
+    other.execute(
+        "CREATE TRIGGER power_cut BEFORE DELETE ON log WHEN OLD.seq = 2 BEGIN SELECT RAISE(ABORT, 'cut'); END"
+    ).fetchall()
+    with pytest.raises(Unavailable):
+        await shortened(storage, 3)
+    operations = AuditOperations(checkpoints=Checkpoints(storage.database), key=KEY, clock=FixedClock())
+    found = await operations.verify()
+    assert (found.intact, found.begins_after, found.rows) == (True, 3, 6)
+    other.execute("DROP TRIGGER power_cut").fetchall()
+    other.close()
+    assert await shortened(storage, 5) == 4
+
+
+async def test_two_writers_seal_a_row_once(storage: Storage) -> None:
+    (await filled(storage)).close()
+    checkpoints = Checkpoints(storage.database)
+
+    def sign(seq: int, row_hash: str) -> Checkpoint:
+        return KEY.checkpoint(seq, row_hash, NOW)
+
+    first, second = await asyncio.gather(checkpoints.seal(sign), checkpoints.seal(sign))
+    assert first == second
+    assert await checkpoints.heads(0, 10) == (first,)
