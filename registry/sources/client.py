@@ -8,6 +8,7 @@ wrong comes out as one of `registry.errors`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -34,6 +35,8 @@ from registry.sources.failures import Outage, in_our_words, seconds_of_rest, une
 from registry.sources.hosts import Alarm, Permit, Rule, note_alarm
 from registry.sources.limits import Limits
 from registry.sources.proxies import Proxies
+
+journal = logging.getLogger("registry.sources")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({500, 502, 503})
@@ -196,7 +199,7 @@ class Client:
         url, origin = permit.url, Origin.of(permit.url)
         proxy = self._proxies.of(url)
         if not permit.named and (why := is_literal(origin.host) and objection(origin.host)):
-            raise await self._blocked(origin, f"{origin.host} is {why}")
+            raise await self._blocked(origin, f"its address is {why}")
         complete = {**headers, "User-Agent": self._agent}
         if self.home.authorization and origin == self.home.origin:
             complete["Authorization"] = self.home.authorization
@@ -211,11 +214,13 @@ class Client:
                     proxy=proxy,
                 )
         except TimeoutError as exc:
-            raise SourceTimedOut(f"{self.name} took too long to answer ({origin}).") from exc
+            self._note(origin, "no answer in time")
+            raise SourceTimedOut(f"{self.name} took too long to answer.") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             if EgressBlocked.MARK in str(exc):
                 raise await self._blocked(origin, "its name leads to an address that isn't public") from exc
-            raise in_our_words(self.name, origin, exc) from exc
+            self._note(origin, str(exc))
+            raise in_our_words(self.name, exc) from exc
         if len(response.headers.getall("Content-Length", ())) + ("Transfer-Encoding" in response.headers) > 1:
             response.close()
             raise SourceFailed(f"{self.name} announced two lengths for one answer, which was not read.")
@@ -248,7 +253,14 @@ class Client:
     async def _blocked(self, origin: Origin, why: str) -> SourceFailed:
         await self._alarm("egress_blocked", {"source": self.name, "origin": str(origin), "why": why})
         return SourceFailed(
-            f"{self.name} is not asked at {origin}: {why}; if it is right, name that URL in the settings."
+            f"{self.name} is not asked where it leads: {why}; the log's alarm has the address, and if "
+            "that is right, name it in the settings."
+        )
+
+    def _note(self, origin: Origin, error: str) -> None:
+        """For operators; what clients are told names no address."""
+        journal.warning(
+            "a request failed", extra={"source": self.name, "origin": str(origin), "error": error}
         )
 
     def _check_status(self, response: aiohttp.ClientResponse, breaker: Breaker) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import email.utils
+import os
 from datetime import UTC, datetime
 
 import aiohttp
 
 from registry.errors import SourceFailed
-from registry.sources.egress import Origin
 
 _LONGEST_REST = 3600
 """Seconds of a Retry-After that are believed."""
@@ -34,19 +34,19 @@ def unexpected(name: str, status: int) -> SourceFailed:
     return SourceFailed(f"{name} answered {status}{_HINTS.get(status, '.')}")
 
 
-def in_our_words(name: str, origin: Origin, exc: Exception) -> SourceFailed:
-    """What went wrong on the wire, and what to do about it."""
+def in_our_words(name: str, exc: Exception) -> SourceFailed:
+    """What went wrong on the wire, and what to do about it. It reaches clients, so it names no address."""
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         reason = getattr(exc.certificate_error, "verify_message", "") or "it can't be verified"
         return Outage(
-            f"{name} has a TLS certificate that isn't trusted ({_plain(reason)}) at {origin}; if your own "
-            "authority signed it, name that in ca_file."
+            f"{name} has a TLS certificate that isn't trusted ({_plain(reason.partition(',')[0])}); if your "
+            "own authority signed it, name that in ca_file."
         )
     if isinstance(exc, aiohttp.ClientSSLError):
         reason = getattr(exc.os_error, "reason", None) or "handshake failed"
-        return Outage(f"{name} can't be spoken to over TLS at {origin} ({_plain(str(reason))}).")
+        return Outage(f"{name} can't be spoken to over TLS ({_plain(str(reason))}).")
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
-        return Outage(f"{name} can't be found: the host name of {origin} doesn't resolve.")
+        return Outage(f"{name} can't be found: its host name doesn't resolve.")
     if isinstance(exc, aiohttp.ClientProxyConnectionError):
         return Outage(
             f"{name} can't be reached: the HTTP proxy doesn't accept connections; check HTTPS_PROXY."
@@ -54,11 +54,12 @@ def in_our_words(name: str, origin: Origin, exc: Exception) -> SourceFailed:
     if isinstance(exc, aiohttp.ClientHttpProxyError):
         return Outage(f"{name} can't be reached: the HTTP proxy answered {exc.status}; check HTTPS_PROXY.")
     if isinstance(exc, aiohttp.ClientConnectorError) and isinstance(exc.os_error, ConnectionResetError):
-        return Outage(f"{name} broke the connection while TLS was negotiated at {origin}.", again=True)
+        return Outage(f"{name} broke the connection while TLS was negotiated.", again=True)
     if isinstance(exc, aiohttp.ClientConnectorError):
-        return Outage(f"{name} can't be reached at {origin} ({_plain(exc.strerror or 'no connection')}).")
+        reason = os.strerror(exc.errno) if exc.errno else "no connection"
+        return Outage(f"{name} can't be reached ({reason}).")
     if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL | ValueError):
-        return SourceFailed(f"{name} doesn't speak valid HTTP at {origin}.")
+        return SourceFailed(f"{name} doesn't speak valid HTTP.")
     return Outage(f"{name} broke the connection before it answered.", again=True)
 
 

@@ -68,8 +68,8 @@ class HomeOnly:
             "egress_blocked", {"source": self._name, "origin": _shown(url), "why": "another host"}
         )
         raise SourceFailed(
-            f"{self._name} pointed to another host ({_shown(url)}), which was not asked; if the index lives "
-            "there now, name it in the settings."
+            f"{self._name} pointed to another host, which was not asked; the log's alarm names it, and if "
+            "the index lives there now, name it in the settings."
         )
 
 
@@ -134,11 +134,11 @@ class FileHosts:
             {"ecosystem": self._ecosystem, "source": self._name, "url": _shown(url), "why": why},
         )
         return SourceFailed(
-            f"{self._name} named a file at {_shown(url)}, which was not fetched: {why}; if it is right, add "
-            "the host to file_hosts."
+            f"{self._name} named a file somewhere else, which was not fetched: {why}; the log's alarm has "
+            "the address, and if that is right, add its host to file_hosts."
         )
 
 
 def _shown(url: URL) -> str:
-    """Where a URL points, fit for a message: no credentials, no query, not long."""
+    """Where a URL points, fit for the log: no credentials, no query, not long."""
     return str(Origin.of(url))[:200]

@@ -45,7 +45,7 @@ async def test_the_first_public_host_is_pinned_and_remembered(alarms: Alarms) ->
 
 async def test_a_second_host_is_refused_and_alarmed(alarms: Alarms) -> None:
     rule = pinned(alarms, "files.example")
-    with pytest.raises(SourceFailed, match=r"https://evil\.example.*file_hosts"):
+    with pytest.raises(SourceFailed, match="file_hosts"):
         await rule.admit(URL("https://evil.example/a.whl"))
     assert [what for what, _ in alarms.raised] == ["file_host_refused"]
 
