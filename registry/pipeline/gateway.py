@@ -274,7 +274,13 @@ def _trusted(holding: Holding, decision: Decision) -> Decision:
     """Bytes that can't be checked, or that changed since first sight and aren't held, are refused."""
     if holding.pin is None:
         return with_objection(decision, weak(holding.artifact))
-    if holding.conflict is not None and holding.blob is None:
+    if holding.blob is not None:
+        return decision
+    if holding.conflict is not None:
         reason = f"'{holding.artifact.filename}' is announced with another digest than at first sight"
+        return with_objection(decision, integrity(reason))
+    if holding.pin.algorithm not in {digest.algorithm for digest in holding.artifact.digests}:
+        missing = f"the {holding.pin.algorithm} it had at first sight"
+        reason = f"'{holding.artifact.filename}' is announced without {missing}"
         return with_objection(decision, integrity(reason))
     return decision

@@ -133,9 +133,12 @@ class FileResponse(web.StreamResponse):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("The client has left.")
-        sent = await asyncio.get_running_loop().sendfile(transport, file, span.start, span.length)
-        if sent != span.length:
-            transport.abort()  # headers are out: a short file must not look complete
+        sent = 0
+        try:
+            sent = await asyncio.get_running_loop().sendfile(transport, file, span.start, span.length)
+        finally:
+            if sent != span.length:
+                transport.abort()  # headers are out: a short file must not look complete
         return writer
 
 
@@ -160,7 +163,7 @@ async def flight_response(
             landed = await asyncio.shield(flight.done)
     except TimeoutError:
         return await _stream(request, answer, headers)
-    if deliver:
+    if deliver and not matches(request, f'"{landed.sha256}"'):
         await answer.record(landed.sha256)
     here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
     return FileResponse(here, headers)
@@ -182,24 +185,26 @@ async def _stream(
                 await flight.news()
                 continue
             if file is None:
-                file = _open(flight.path)
+                file = _open_staged(flight.path)
+                if file is None:
+                    await asyncio.wait([flight.done])
+                    break
                 await response.prepare(request)
             piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, ready - sent), sent)
-            await response.write(piece)
+            await _send_piece(response, piece)
             sent += len(piece)
-        return await _finish(request, answer, response, file, sent)
-    except RegistryError:
-        if response.prepared:
-            _reset(request)
-            return response
-        raise
+        return await _finish(answer, response, file, sent)
+    except (RegistryError, OSError):
+        if not response.prepared:
+            raise
+        _reset(request)  # headers are out, so no error can be told any more
+        return response
     finally:
         if file is not None:
             file.close()
 
 
 async def _finish(
-    request: web.BaseRequest,
     answer: FlightAnswer,
     response: web.StreamResponse,
     file: BinaryIO | None,
@@ -213,13 +218,26 @@ async def _finish(
         return FileResponse(here, response.headers)
     while sent < landed.size:
         piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, landed.size - sent), sent)
-        if not piece:
-            _reset(request)
-            return response
-        await response.write(piece)
+        await _send_piece(response, piece)
         sent += len(piece)
     await response.write_eof()
     return response
+
+
+async def _send_piece(response: web.StreamResponse, piece: bytes) -> None:
+    if not piece:
+        raise Unavailable("The file is shorter than it was a moment ago; check the volume.")
+    await response.write(piece)
+
+
+def _open_staged(path: Path) -> BinaryIO | None:
+    """The staged file; None when it is just being moved to its place, or was thrown away: that is its end."""
+    try:
+        return _open(path)
+    except Unavailable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
 
 
 def _reset(request: web.BaseRequest) -> None:

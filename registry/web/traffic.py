@@ -158,12 +158,15 @@ class Traffic:
         if isinstance(answer, BytesAnswer):
             return bytes_response(request, answer, cache_control)
         headers = {hdrs.CACHE_CONTROL: cache_control, "X-Content-Type-Options": "nosniff"}
-        if isinstance(answer, FileAnswer):
-            return FileResponse(answer, {**headers, "X-Cache": "HIT"})
-        headers["X-Cache"] = "MISS"
         if isinstance(answer, FactsAnswer):
-            return facts_response(answer, headers)
-        return await flight_response(request, answer, headers, deliver=request.method == hdrs.METH_GET)
+            return facts_response(answer, {**headers, "X-Cache": "MISS"})
+        response: web.StreamResponse
+        if isinstance(answer, FileAnswer):
+            response = FileResponse(answer, {**headers, "X-Cache": "HIT"})
+        else:
+            response = await flight_response(request, answer, {**headers, "X-Cache": "MISS"}, deliver=fetches)
+        await response.prepare(request)  # here, where a file that can't be opened still becomes an answer
+        return response
 
     async def _projects(
         self, request: web.Request, ecosystem: Ecosystem, cache_control: str
