@@ -18,8 +18,9 @@ from registry.policy.rules import Judge, ends
 
 Undated = Literal["new-only", "first-sight", "hold", "pass"]
 """What counts for a file whose source tells no time. `first-sight`: the moment we first knew of it.
-`new-only`: the same, but what a source that tells no times at all listed when we first looked passes; a source
-that can't tell would otherwise stop everything for days. `hold`: it waits for a person. `pass`: it is old."""
+`new-only`: the same, but what a source that tells no times at all listed when we first looked passes; a
+source that can't tell would otherwise stop everything for days. `hold`: it waits for a person. `pass`: it is
+old."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -1,0 +1,133 @@
+"""What is too young waits at every door, says why, and is let in by time alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.guarantees.house import House, path_of
+from tests.policy.worlds import GUARDED
+from tests.upstream import Distribution, LyingUpstream, Tarball, make_tarball, make_wheel
+
+DAY = timedelta(days=1)
+
+
+def ago(house: House, **time: float) -> str:
+    moment: datetime = house.clock.now() - timedelta(**time)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def wheel(version: str, published: str | None) -> Distribution:
+    made = make_wheel("demo", version)
+    made.published = published
+    return made
+
+
+def tarball(version: str, published: str | None) -> Tarball:
+    made = make_tarball("tool", version)
+    made.published = published
+    return made
+
+
+async def packument(house: House) -> Any:
+    got = await house.ask("/npm/tool")
+    assert got.status == 200, got.reason
+    return got.json
+
+
+async def test_a_young_python_version_is_yanked_with_the_reason_until_its_time_has_come(
+    house: House, upstream: LyingUpstream
+) -> None:
+    young = wheel("2.0", ago(house, days=1))
+    upstream.add(wheel("1.0", ago(house, days=400)), young)
+    files = {file["filename"]: file for file in (await house.index("demo"))["files"]}
+    assert "published 2026-11-20, held until it is 3 days old" in files[young.filename]["yanked"]
+    assert not files["demo-1.0-py3-none-any.whl"].get("yanked")
+    for method in ("GET", "HEAD"):
+        got = await house.ask(path_of(young), method=method)
+        assert (got.status, got.reason[:5]) == (403, "Held:")
+    house.clock.advance(days=2)
+    files = {file["filename"]: file for file in (await house.index("demo"))["files"]}
+    assert not files[young.filename].get("yanked")
+    assert (await house.ask(path_of(young))).is_whole(young.data)
+
+
+async def test_a_young_npm_version_is_told_and_latest_falls_back(
+    house: House, upstream: LyingUpstream
+) -> None:
+    young = tarball("2.0.0", ago(house, days=1))
+    upstream.add(tarball("1.0.0", ago(house, days=400)), young)
+    document = await packument(house)
+    assert list(document["versions"]) == ["1.0.0"]
+    assert document["dist-tags"]["latest"] == "1.0.0"
+    assert "held until it is 3 days old" in document["policyRestrictions"]["message"]
+    for path in ("/npm/tool/2.0.0", path_of(young)):
+        got = await house.ask(path)
+        assert got.status == 403, path
+        assert "held until it is 3 days old" in got.json["error"]
+    house.clock.advance(days=2)
+    assert (await packument(house))["dist-tags"]["latest"] == "2.0.0"
+    assert (await house.ask(path_of(young))).is_whole(young.data)
+
+
+async def test_a_locked_install_that_never_asked_for_an_index_waits_too(
+    house: House, upstream: LyingUpstream
+) -> None:
+    young = tarball("2.0.0", ago(house, hours=1))
+    upstream.add(young)
+    assert (await house.ask(path_of(young))).status == 403
+
+
+async def test_where_no_times_are_told_what_was_there_passes_and_what_is_new_waits(
+    house: House, upstream: LyingUpstream
+) -> None:
+    upstream.times = False
+    old, new = tarball("1.0.0", None), tarball("1.0.1", None)
+    upstream.add(old)
+    assert list((await packument(house))["versions"]) == ["1.0.0"]
+    upstream.add(new)
+    house.clock.advance(hours=1)
+    assert list((await packument(house))["versions"]) == ["1.0.0"]
+    refused = await house.ask(path_of(new))
+    assert refused.status == 403
+    assert "age.undated" in refused.json["error"]
+    assert (await house.ask(path_of(old))).is_whole(old.data)
+    house.clock.advance(days=3)
+    assert set((await packument(house))["versions"]) == {"1.0.0", "1.0.1"}
+    assert (await house.ask(path_of(new))).is_whole(new.data)
+
+
+async def test_one_missing_time_among_others_counts_from_first_sight(
+    house: House, upstream: LyingUpstream
+) -> None:
+    silent = wheel("2.0", None)
+    upstream.add(wheel("1.0", ago(house, days=400)), silent)
+    await house.index("demo")
+    got = await house.ask(path_of(silent))
+    assert got.status == 403
+    assert "first seen here 2026-11-21" in got.json["detail"]
+    house.clock.advance(days=3)
+    assert (await house.ask(path_of(silent))).is_whole(silent.data)
+
+
+async def test_a_hidden_version_is_in_no_index_and_its_file_is_refused(
+    house: House, upstream: LyingUpstream
+) -> None:
+    await house.decree(GUARDED + '[rules]\nage = "hide"\n')
+    young, small = wheel("2.0", ago(house, days=1)), tarball("2.0.0", ago(house, days=1))
+    upstream.add(wheel("1.0", ago(house, days=400)), tarball("1.0.0", ago(house, days=400)), young, small)
+    names = [file["filename"] for file in (await house.index("demo"))["files"]]
+    assert names == ["demo-1.0-py3-none-any.whl"]
+    document = await packument(house)
+    assert list(document["versions"]) == ["1.0.0"]
+    assert "2.0.0" not in document.get("policyRestrictions", {}).get("versions", {})
+    for path in (path_of(young), path_of(small), "/npm/tool/2.0.0"):
+        assert (await house.ask(path)).status == 403, path
+
+
+@pytest.mark.parametrize("private", [wheel("1.0", None)])
+async def test_what_is_published_here_never_waits(house: House, private: Distribution) -> None:
+    assert (await house.upload(private)).status == 200
+    assert (await house.ask(path_of(private))).is_whole(private.data)
