@@ -6,12 +6,13 @@ turns it into a response.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from registry.errors import NotFound, Refused
+from registry.errors import NotFound, Refused, Unavailable
 from registry.model.artifacts import Holding
 from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
 from registry.model.decisions import Decision, Refusal, refuse
@@ -153,7 +154,7 @@ class Gateway:
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
         if ask.part == "metadata":
-            return await self._metadata(holding)
+            return await self._metadata(holding, client, policy.revision)
         path = await self._verifier.find(holding)
         if path is None or holding.blob is None:
             if not fetches and holding.artifact.size is not None:
@@ -225,11 +226,19 @@ class Gateway:
             raise NotFound(f"'{project.name}' has no file '{filename}'.")
         return holding
 
-    async def _metadata(self, holding: Holding) -> BytesAnswer:
-        blob = holding.metadata_blob
-        body = await self._blobs[holding.origin].read(blob) if blob else None
+    async def _metadata(self, holding: Holding, client: Client, revision: str) -> BytesAnswer:
+        """What an index offers is served, also when it has to be taken out of the file again, or the file has
+        to be fetched for that: a client that was promised metadata gives up without it."""
+        name, blob = holding.artifact.filename, holding.metadata_blob
+        if blob is None:
+            raise NotFound(f"There is no core metadata for '{name}'.")
+        body = await self._verifier.metadata(holding)
         if body is None:
-            raise NotFound(f"There is no core metadata for '{holding.artifact.filename}'.")
+            fetching = await self._fetch(holding, client, revision)
+            landed = await asyncio.shield(fetching.flight.done)
+            body = await self._verifier.metadata(holding, landed.path)
+        if body is None:
+            raise Unavailable(f"The core metadata of '{name}' can't be read; check the volume.")
         return BytesAnswer(body, f'"{blob}"')
 
     async def _fetch(self, holding: Holding, client: Client, revision: str) -> FlightAnswer:

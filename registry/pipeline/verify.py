@@ -95,8 +95,8 @@ class Verifier:
         learned: Callable[[Project], Awaitable[None]] | None = None,
         vouch: Callable[[Holding], Awaitable[str]] | None = None,
     ) -> None:
-        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives the verdict on
-        a file's signature, and raises IntegrityFailed for a false one."""
+        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives the verdict
+        on a file's signature, and raises IntegrityFailed for a false one."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
@@ -191,7 +191,23 @@ class Verifier:
         path = await blobs.find(sha256)
         if path is None:
             raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
+        if artifact.size is None and self._learned is not None:
+            await self._learned(artifact.project)  # its index can tell the size now
         return Landed(path, sha256, size)
+
+    async def metadata(self, holding: Holding, path: Path | None = None) -> bytes | None:
+        """The file's core metadata, taken out of its verified bytes (at `path`) again where it was lost; None
+        where it has none, or the bytes aren't here either."""
+        blobs, blob = self._blobs[holding.origin], holding.metadata_blob
+        body = await blobs.read(blob) if blob else None
+        if body is not None or blob is None:
+            return body
+        path = path or await self.find(holding)
+        if path is None:
+            return None
+        journal.warning("core metadata is taken out again", extra={"file": holding.artifact.filename})
+        await self._extract(holding, path)
+        return await blobs.read(blob)
 
     async def _extract_quietly(self, holding: Holding, path: Path) -> None:
         try:

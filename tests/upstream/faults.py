@@ -62,11 +62,19 @@ def flipped_bit(answer: Answer) -> Answer:
 
 
 def body(data: bytes, content_type: str | None = None) -> Fault:
-    """Any other body, not coded."""
+    """Any other body, under the headers that were there."""
     more = (("Content-Type", content_type),) if content_type else ()
-    left_out = {"Content-Encoding", *(name for name, _ in more)}
     return lambda answer: replace(
-        answer, body=data, headers=tuple(h for h in answer.headers if h[0] not in left_out) + more
+        answer,
+        body=data,
+        headers=tuple(h for h in answer.headers if not more or h[0] != "Content-Type") + more,
+    )
+
+
+def document(data: bytes) -> Fault:
+    """Any other body, not coded."""
+    return lambda answer: replace(
+        answer, body=data, headers=tuple(h for h in answer.headers if h[0] != "Content-Encoding")
     )
 
 
@@ -195,6 +203,6 @@ def rewritten(old: str, new: str) -> Fault:
     def fault(answer: Answer) -> Answer:
         coded = ("Content-Encoding", "gzip") in answer.headers
         text = gzip.decompress(answer.body) if coded else answer.body
-        return body(text.replace(old.encode(), new.encode()))(answer)
+        return document(text.replace(old.encode(), new.encode()))(answer)
 
     return fault

@@ -56,11 +56,11 @@ CLOCK_SKEW = timedelta(minutes=10)
 
 _HEX_LENGTHS = {"sha512": 128, "sha384": 96, "sha256": 64, "sha1": 40, "md5": 32}
 _HEX = frozenset(string.hexdigits)
-_SPOKEN = ("application/vnd.pypi.simple.v1+json", "application/json")
+SPOKEN = ("application/vnd.pypi.simple.v1+json", "application/json")
 _WRITTEN = ("application/vnd.pypi.simple.v1+html", "text/html")
 
 
-class _Entry(msgspec.Struct, rename="kebab"):
+class Entry(msgspec.Struct, rename="kebab", omit_defaults=True):
     """One file as either form lists it (PEP 691, 592, 700, 714, 740)."""
 
     filename: str
@@ -76,7 +76,9 @@ class _Entry(msgspec.Struct, rename="kebab"):
     provenance: str | None = None
 
 
-class _Meta(msgspec.Struct, frozen=True, rename="kebab"):
+class Meta(msgspec.Struct, frozen=True, rename="kebab"):
+    """What a document says of itself."""
+
     api_version: str = "1.0"
 
 
@@ -85,18 +87,18 @@ class _Status(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-class _Detail(msgspec.Struct, rename="kebab"):
+class Detail(msgspec.Struct, rename="kebab"):
     """A PEP 691 project document; its files stay raw, so that one broken entry costs only itself."""
 
     files: list[msgspec.Raw]
-    meta: _Meta = _Meta()
+    meta: Meta = Meta()
     name: str | None = None
     versions: list[Any] = []
     project_status: _Status | None = None
 
 
-_DETAIL = msgspec.json.Decoder(_Detail)
-_ENTRY = msgspec.json.Decoder(_Entry)
+_DETAIL = msgspec.json.Decoder(Detail)
+_ENTRY = msgspec.json.Decoder(Entry)
 
 
 def read_index(project: Project, document: Document) -> Index:
@@ -106,14 +108,7 @@ def read_index(project: Project, document: Document) -> Index:
     announces; they say nothing about what we hold.
     """
     dropped: list[str] = []
-    if document.content_type in _SPOKEN:
-        detail, entries, base = _read_json(project, document, dropped)
-    elif document.content_type in _WRITTEN:
-        detail, entries, base = _read_html(project, document)
-    else:
-        raise _failed(
-            project, f"its type is {shown(document.content_type)}, neither JSON nor HTML of PEP 691"
-        )
+    detail, entries, base = read_entries(project, document, dropped)
     if detail.meta.api_version.partition(".")[0] != "1":
         raise _failed(project, f"it is of version {shown(detail.meta.api_version)}, and we read 1")
     if detail.name is not None and not _is_name_of(project, detail.name):
@@ -128,9 +123,23 @@ def read_index(project: Project, document: Document) -> Index:
     )
 
 
+def read_entries(
+    project: Project, document: Document, dropped: list[str]
+) -> tuple[Detail, Iterable[Entry], str]:
+    """A document as it says it is, unchecked: the whole, its entries, and what their links count from.
+
+    Entries that can't be read are told in `dropped`. Raises SourceFailed.
+    """
+    if document.content_type in SPOKEN:
+        return _read_json(project, document, dropped)
+    if document.content_type in _WRITTEN:
+        return _read_html(project, document)
+    raise _failed(project, f"its type is {shown(document.content_type)}, neither JSON nor HTML of PEP 691")
+
+
 def _read_json(
     project: Project, document: Document, dropped: list[str]
-) -> tuple[_Detail, Iterable[_Entry], str]:
+) -> tuple[Detail, Iterable[Entry], str]:
     # Whatever JSON can be, msgspec says no in one of these ways: RecursionError is a deep nest.
     try:
         detail = _DETAIL.decode(document.body)
@@ -138,7 +147,7 @@ def _read_json(
         raise _failed(project, f"it isn't the JSON of PEP 691 ({error})") from None
     _refuse_too_many(project, len(detail.files))
 
-    def entries() -> Iterable[_Entry]:
+    def entries() -> Iterable[Entry]:
         for raw in detail.files:
             try:
                 yield _ENTRY.decode(raw)
@@ -148,14 +157,14 @@ def _read_json(
     return detail, entries(), document.url
 
 
-def _read_html(project: Project, document: Document) -> tuple[_Detail, Iterable[_Entry], str]:
+def _read_html(project: Project, document: Document) -> tuple[Detail, Iterable[Entry], str]:
     reader = _Anchors(project)
     # Fed at once and never closed: what an unfinished tag hides at the end isn't an entry, and the parser
     # is quadratic when it is told to guess.
     reader.feed(document.body.decode("utf-8-sig", "replace"))
-    detail = _Detail(
+    detail = Detail(
         files=[],
-        meta=_Meta(reader.metas.get("pypi:repository-version", "1.0")),
+        meta=Meta(reader.metas.get("pypi:repository-version", "1.0")),
         project_status=_Status(
             reader.metas.get("pypi:project-status", "active"), reader.metas.get("pypi:project-status-reason")
         ),
@@ -193,10 +202,10 @@ class _Anchors(HTMLParser):
             self.metas.setdefault(values["name"], values.get("content", ""))
 
 
-def _anchored(values: Mapping[str, str]) -> _Entry:
+def _anchored(values: Mapping[str, str]) -> Entry:
     url, _, fragment = values["href"].strip().partition("#")
     pairs = (part.partition("=") for part in fragment.split("&"))
-    return _Entry(
+    return Entry(
         filename=unquote(url.partition("?")[0].rpartition("/")[2]),
         url=url,
         hashes={name: value for name, _, value in pairs if name in _HEX_LENGTHS},
@@ -215,7 +224,7 @@ def _named_digest(text: str | None) -> dict[str, str] | None:
 
 
 def _checked(
-    project: Project, entries: Iterable[_Entry], base: str, now: datetime, dropped: list[str]
+    project: Project, entries: Iterable[Entry], base: str, now: datetime, dropped: list[str]
 ) -> tuple[Artifact, ...]:
     found: dict[str, Artifact] = {}
     contradicted: set[str] = set()
@@ -238,7 +247,7 @@ def _checked(
     return tuple(found.values())
 
 
-def _artifact(project: Project, entry: _Entry, base: str, now: datetime) -> Artifact:
+def _artifact(project: Project, entry: Entry, base: str, now: datetime) -> Artifact:
     name = parse_filename(project, entry.filename)
     if is_tombstone(entry.filename):
         raise Malformed(f"{shown(entry.filename)} looks like one of our own refusals.")
@@ -294,7 +303,7 @@ def _is_digest(algorithm: str, value: str) -> bool:
     return len(value) == _HEX_LENGTHS[algorithm] and set(value) <= _HEX
 
 
-def _metadata(entry: _Entry) -> Digest | None:
+def _metadata(entry: Entry) -> Digest | None:
     for claim in (entry.core_metadata, entry.dist_info_metadata, entry.data_dist_info_metadata):
         if isinstance(claim, dict) and _is_digest("sha256", claim.get("sha256", "")):
             return Digest("sha256", claim["sha256"].lower())

@@ -11,7 +11,7 @@ import pytest
 
 from tests.guarantees.house import House
 from tests.upstream import LyingUpstream, make_sdist, make_wheel
-from tests.upstream.faults import body, rewritten
+from tests.upstream.faults import document, rewritten
 
 JSON = "application/vnd.pypi.simple.v1+json"
 PIP = f"{JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
@@ -68,7 +68,9 @@ async def test_p1_any_spelling_of_a_name_is_redirected_to_its_canonical_page(
     assert not house.upstream.requests
 
 
-@pytest.mark.parametrize("name", ["-demo", "demo-", "_demo", "de%20mo", "d%C3%A9mo", "demo%0a", "a" * 300, "."])
+@pytest.mark.parametrize(
+    "name", ["-demo", "demo-", "_demo", "de%20mo", "d%C3%A9mo", "demo%0a", "a" * 300, "."]
+)
 async def test_p1_what_is_no_name_is_not_found_and_upstream_is_not_asked(house: House, name: str) -> None:
     got = await house.ask(f"/pypi/simple/{name}/")
     assert got.status in {400, 404}
@@ -227,7 +229,13 @@ async def test_p5_a_name_with_a_plus_comes_back_as_it_went(house: House) -> None
 async def test_p6_no_document_names_the_upstream(house: House, shape: Any) -> None:
     house.upstream.shape = shape
     wheel = make_wheel("demo", "1.0", requires_python=">=3.8")
-    paths = [DEMO, "/pypi/pypi/demo/json", "/pypi/simple/nothing/", "/pypi/files/demo/demo-9.tar.gz", "/pypi/simple/"]
+    paths = [
+        DEMO,
+        "/pypi/pypi/demo/json",
+        "/pypi/simple/nothing/",
+        "/pypi/files/demo/demo-9.tar.gz",
+        "/pypi/simple/",
+    ]
     await house.fetch(wheel)
     for path in paths:
         for accept in (JSON, "text/html", "application/xml"):
@@ -248,7 +256,12 @@ async def test_p6_a_file_is_served_without_its_index_having_been_asked_for(house
 
 async def test_p8_a_yank_comes_and_goes_with_upstream(house: House) -> None:
     wheel = make_wheel("demo", "2.0")
-    for yanked, shown in ((False, None), ("broken on Tuesdays", "broken on Tuesdays"), (True, True), (False, None)):
+    for yanked, shown in (
+        (False, None),
+        ("broken on Tuesdays", "broken on Tuesdays"),
+        (True, True),
+        (False, None),
+    ):
         wheel.yanked = yanked
         house.upstream.add(wheel)
         house.clock.advance(hours=1)
@@ -313,10 +326,14 @@ async def test_p16_the_legacy_json_is_no_way_around_a_denial(house: House) -> No
 
 
 async def test_p4_an_index_of_a_later_minor_version_with_unknown_keys_is_read(house: House) -> None:
-    house.upstream.lie(rewritten('"meta": {', '"_last-serial": 7, "novel": [1], "meta": {"_x": 1, '), "/simple/demo/")
+    house.upstream.lie(
+        rewritten('"meta": {', '"_last-serial": 7, "novel": [1], "meta": {"_x": 1, '), "/simple/demo/"
+    )
     assert len((await house.index("demo"))["files"]) == 2
 
 
 async def test_p4_a_document_of_another_major_version_is_a_broken_source(house: House) -> None:
-    house.upstream.lie(body(b'{"meta": {"api-version": "2.0"}, "name": "demo", "files": []}'), "/simple/demo/")
+    house.upstream.lie(
+        document(b'{"meta": {"api-version": "2.0"}, "name": "demo", "files": []}'), "/simple/demo/"
+    )
     assert (await house.ask(DEMO, headers={"Accept": JSON})).status == 502
