@@ -13,6 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ECOSYSTEMS = ROOT / "registry" / "ecosystems"
+ALONE = {
+    "gaps.py": "an npm packument leaves nothing out that the registry says elsewhere",
+}
+"""Modules that one ecosystem may have alone, each with its reason."""
 
 HOSTS = ("pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.", "yarn" + r"pkg\.com", "deb" + r"ian\.org")
 MACHINE = (r"/(?:work|root|Users|home)/" + r"[\w.]", "/t" + r"mp/[\w.]")
@@ -45,7 +49,7 @@ def spelt() -> list[str]:
 def asymmetries() -> list[str]:
     """Every module that one ecosystem has and another lacks."""
     modules = {
-        folder.name: {path.name for path in folder.glob("*.py")}
+        folder.name: {path.name for path in folder.glob("*.py")} - ALONE.keys()
         for folder in sorted(ECOSYSTEMS.glob("*/"))
         if (folder / "__init__.py").exists()
     }

@@ -77,6 +77,10 @@ class Ecosystem:
     representations: tuple[Representation, ...]
     read_index: Callable[[Project, Document], Index]
     """A source's document → the canonical index; forged or broken entries dropped. Raises SourceFailed."""
+    gap_path: Callable[[Project, Document], str | None] | None = None
+    """Where a source may say what its document leaves out, from its base URL; None when nothing is left out."""
+    fill_gaps: Callable[[Project, Document, bytes], Document] | None = None
+    """(project, document, what was found there) → the document with what that adds to it."""
     render_index: RenderIndex
     settle_tags: Callable[[Mapping[str, str], Collection[str]], Mapping[str, str]] | None
     """(tags, versions that aren't withheld) → the tags as the index shows them; None without tags."""

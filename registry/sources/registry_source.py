@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 from yarl import URL
 
-from registry.errors import IntegrityFailed, SourceFailed
+from registry.errors import IntegrityFailed, SourceFailed, SourceTimedOut, Unavailable
 from registry.model.artifacts import Artifact
 from registry.model.ecosystem import Ecosystem
 from registry.model.indexes import Document
@@ -19,26 +21,47 @@ from registry.sources.egress import Origin, read_url
 from registry.sources.failures import unexpected
 from registry.sources.hosts import HomeOnly, Rule
 
+GAP_PATIENCE = 5.0
+"""Seconds that a client waits for what the index leaves out."""
+GAP_MISSES = 5
+"""Projects in a row of which the source says no more, until it isn't asked for more for a while."""
+GAP_REST = 3600.0
+"""Seconds of that while."""
+
+journal = logging.getLogger("registry.sources")
+
 
 class RegistrySource:
     """The port `Source` over HTTP, for any ecosystem."""
 
     def __init__(
-        self, ecosystem: Ecosystem, client: Client, *, documents: HomeOnly, files: Rule, clock: Clock
+        self,
+        ecosystem: Ecosystem,
+        client: Client,
+        *,
+        documents: HomeOnly,
+        files: Rule,
+        clock: Clock,
+        beside: Client | None = None,
     ) -> None:
+        """`beside` is asked for what isn't vital: its failures don't count against the index."""
         self.name = client.name
         self._ecosystem = ecosystem
         self._client = client
         self._documents = documents
         self._files = files
         self._clock = clock
+        self._beside = beside or client
+        self._misses = 0
+        self._silent_until = float("-inf")
 
     async def index(self, project: Project, previous: Document | None) -> Document | None:
         """The project's current document; `previous` with a new `checked` when its bytes are unchanged."""
         url = self._client.home.join(self._ecosystem.source_path(project))
         headers = {"Accept": self._ecosystem.source_accept, **self._conditions(previous)}
         reply = await self._client.fetch(url, headers, self._documents)
-        return read_reply(self.name, reply, previous, self._clock)
+        document = read_reply(self.name, reply, previous, self._clock)
+        return document and await self._filled(project, document, previous)
 
     @asynccontextmanager
     async def artifact(self, artifact: Artifact) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -58,6 +81,46 @@ class RegistrySource:
     async def probe(self) -> str | None:
         """None when the upstream answers through proxy and TLS, else a sentence that says what fails."""
         return await self._client.probe("HEAD", "")
+
+    async def _filled(self, project: Project, document: Document, previous: Document | None) -> Document:
+        """The document with what the source says elsewhere and its index leaves out, where anything is.
+
+        That nothing more is said, or nobody answers, is no failure: what is unknown stays unknown.
+        """
+        gap_path, fill = self._ecosystem.gap_path, self._ecosystem.fill_gaps
+        path = await asyncio.to_thread(gap_path, project, document) if gap_path else None
+        if path is None or fill is None:
+            return document
+        elsewhere = await self._elsewhere(path)
+        if elsewhere is None and previous is not None:
+            elsewhere = previous.body  # what it said last time
+        if elsewhere is None:
+            return document
+        filled = await asyncio.to_thread(fill, project, document, elsewhere)
+        if previous is None or filled.sha256 != previous.sha256:
+            return filled
+        return msgspec.structs.replace(
+            previous, checked=document.checked, etag=document.etag, last_modified=document.last_modified
+        )
+
+    async def _elsewhere(self, path: str) -> bytes | None:
+        """A document beside the index, or None."""
+        if self._clock.monotonic() < self._silent_until:
+            return None
+        url = URL(self._client.home.url).join(URL(path, encoded=True))
+        try:
+            async with asyncio.timeout(GAP_PATIENCE):
+                reply = await self._beside.fetch(url, {"Accept": "application/json"}, self._documents)
+        except (TimeoutError, SourceFailed, SourceTimedOut, Unavailable) as error:
+            journal.info("the gaps of an index stay", extra={"source": self.name, "error": str(error)})
+            return None
+        if reply.status == 200:
+            self._misses = 0
+            return reply.body
+        self._misses += 1
+        if self._misses >= GAP_MISSES:
+            self._silent_until, self._misses = self._clock.monotonic() + GAP_REST, 0
+        return None
 
     def _conditions(self, previous: Document | None) -> dict[str, str]:
         """If-None-Match and If-Modified-Since, unless the document came from somewhere else: another server's

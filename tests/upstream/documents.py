@@ -69,6 +69,25 @@ def simple_html(name: str, files: Sequence[Distribution], base: str) -> bytes:
     return "\n".join([*lines, "</body></html>"]).encode()
 
 
+def legacy_json(name: str, files: Sequence[Distribution]) -> bytes:
+    """The legacy JSON API: all of it by version, nothing left out."""
+    releases: dict[str, list[dict[str, Any]]] = {}
+    for file in files:
+        releases.setdefault(file.version, []).append(
+            {
+                "filename": file.filename,
+                "digests": file.hashes,
+                "size": file.size,
+                "upload_time": (file.published or "")[:19] or None,
+                "upload_time_iso_8601": file.published,
+                "requires_python": file.requires_python,
+                "yanked": bool(file.yanked),
+                "yanked_reason": file.yanked if isinstance(file.yanked, str) else None,
+            }
+        )
+    return json.dumps({"info": {"name": name}, "releases": releases, "urls": []}).encode()
+
+
 def packument(tarballs: Sequence[Tarball], base: str, *, times: bool, abbreviated: bool) -> bytes:
     """npm's document of one package, full or as `application/vnd.npm.install-v1+json`."""
     name, latest = tarballs[0].name, tarballs[-1].version

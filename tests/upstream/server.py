@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
-from tests.upstream.documents import Shape, npm_version, packument, simple_html, simple_json
+from tests.upstream.documents import Shape, legacy_json, npm_version, packument, simple_html, simple_json
 from tests.upstream.faults import Answer, Fault, Lie
 from tests.upstream.packages import Distribution, Tarball, normalised
 
@@ -58,6 +58,8 @@ class LyingUpstream:
         """Whether documents have an ETag and answer to If-None-Match."""
         self.times = times
         """Whether packuments have `time`."""
+        self.legacy = False
+        """Whether there is a legacy JSON API beside the simple index."""
         self.requests: list[Seen] = []
         self.python: dict[str, list[Distribution]] = {}
         self.npm: dict[str, list[Tarball]] = {}
@@ -171,6 +173,8 @@ class LyingUpstream:
                 return self._projects(seen)
             case ["simple", name]:
                 return self._simple(seen, name, path)
+            case ["pypi", name, "json"] if self.legacy and name in self.python:
+                return self._validated(seen, _document(legacy_json(name, self.python[name])))
             case ["files", filename]:
                 return self._python_file(filename)
             case ["npm", *rest] if rest:

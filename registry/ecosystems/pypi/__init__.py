@@ -6,6 +6,7 @@ PYPI is the record; `registry/model/ecosystem.py` says what each of its function
 from __future__ import annotations
 
 from registry.ecosystems.pypi.contents import inspect
+from registry.ecosystems.pypi.gaps import fill_gaps, gap_path
 from registry.ecosystems.pypi.index import SOURCE_ACCEPT, read_index
 from registry.ecosystems.pypi.names import ECOSYSTEM, parse_name, parse_pattern, parse_range
 from registry.ecosystems.pypi.paths import artifact_path, index_path, parse_ask, source_path
@@ -35,6 +36,8 @@ PYPI = Ecosystem(
     negotiate=negotiate,
     representations=REPRESENTATIONS,
     read_index=read_index,
+    gap_path=gap_path,
+    fill_gaps=fill_gaps,
     render_index=render_index,
     settle_tags=None,
     render_manifest=render_manifest,
