@@ -12,9 +12,11 @@ from aiohttp.typedefs import Handler
 
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import RegistryError
+from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Client, Event, Kind
 from registry.pipeline.audit_operations import AuditOperations
+from registry.pipeline.decrees import Decree
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
@@ -131,6 +133,11 @@ class DeskWorld:
                 address=address,
             )
         )
+
+    async def decree(self, kind: Any, ecosystem: str, pattern: str = "*", **more: Any) -> PolicyEntry:
+        """What ada decides."""
+        said = Decree(kind=kind, ecosystem=ecosystem, pattern=pattern, **more)
+        return await self.policies.add(said, by=ADA)
 
     def admin_details(self) -> list[Mapping[str, object]]:
         """What the log says of administrative acts, oldest first."""

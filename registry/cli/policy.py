@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import click
 
 from registry.cli import show
 from registry.cli.api import connect
-from registry.cli.exits import NEGATIVE
+from registry.cli.exits import NEGATIVE, Negative
 from registry.cli.projects import ecosystem_argument, split_version
 from registry.cli.questions import confirm
+from registry.model.accounts import EntryKind
+from registry.policy.exemptions import EXEMPTABLE
 
 
 @click.group()
@@ -47,9 +50,8 @@ def _deciding(kind: str, doc: str, example: str, *, has_versions: bool) -> None:
     def decide(
         ecosystem: str, pattern: str, reason: str, days: int | None, versions: str = "", *, as_json: bool
     ) -> None:
-        api = connect()
-        made = api.post(
-            "/policy/entries",
+        _decree(
+            as_json=as_json,
             kind=kind,
             ecosystem=ecosystem,
             pattern=pattern,
@@ -57,14 +59,6 @@ def _deciding(kind: str, doc: str, example: str, *, has_versions: bool) -> None:
             reason=reason,
             days=days,
         )
-        if as_json:
-            show.as_json_text(made)
-            return
-        entry = made["entry"]
-        click.echo(
-            f"Entry {entry['id']}: {kind} {ecosystem} {entry['pattern']} {entry['versions']}".rstrip() + "."
-        )
-        _warn(made["problems"])
 
     decide.__doc__ = doc
     command: Any = show.json_option(decide)
@@ -98,6 +92,81 @@ _deciding(
 )
 
 
+@policy.command(
+    epilog='Example: registry policy exempt age pypi urllib3@2.6.1 --days 7 --reason "the fix is needed"'
+)
+@click.argument("rule", type=click.Choice(EXEMPTABLE))
+@ecosystem_argument
+@click.argument("project", metavar="NAME-OR-GLOB[@VERSION]")
+@click.option("--versions", default="", help="A version range; all versions without it.")
+@click.option("--days", type=int, required=True, help="For how many days.")
+@click.option("--reason", required=True, help="Why. Clients and the log show it.")
+@show.json_option
+def exempt(
+    rule: str, ecosystem: str, project: str, versions: str, days: int, reason: str, *, as_json: bool
+) -> None:
+    """Let a name, or versions of it, past one rule for some days. It ends by itself, and is recorded."""
+    name, version = split_version(project)
+    if version is not None and versions:
+        raise click.UsageError("The version is given twice; leave one of them out.")
+    _decree(
+        as_json=as_json,
+        kind="exempt",
+        rule=rule,
+        ecosystem=ecosystem,
+        pattern=name,
+        versions=version or versions,
+        reason=reason,
+        days=days,
+    )
+
+
+@policy.command(epilog='Example: registry policy freeze npm 2026-11-01 --reason "worm going round"')
+@ecosystem_argument
+@click.argument("moment", metavar="DATE", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]))
+@click.option("--days", type=int, help="For how many days; until it is taken back without it.")
+@click.option("--reason", required=True, help="Why. Clients and the log show it.")
+@show.json_option
+def freeze(ecosystem: str, moment: datetime, days: int | None, reason: str, *, as_json: bool) -> None:
+    """Draw a line in the sand: what was published after DATE (UTC) stays outside until it is unfrozen."""
+    cutoff = moment.replace(tzinfo=UTC).isoformat()
+    _decree(as_json=as_json, kind="freeze", ecosystem=ecosystem, cutoff=cutoff, reason=reason, days=days)
+
+
+@policy.command(epilog='Example: registry policy unfreeze npm --reason "over"')
+@ecosystem_argument
+@click.option("--reason", required=True, help="Why. The log shows it.")
+@show.json_option
+def unfreeze(ecosystem: str, reason: str, *, as_json: bool) -> None:
+    """Take back every freeze of an ecosystem that was made by command. One in policy.toml is taken out there."""
+    api = connect()
+    frozen = list(api.every("/policy/entries", kind="freeze", ecosystem=ecosystem))
+    if not frozen:
+        raise Negative(f"No freeze of {ecosystem} was made by command; look for `freeze` in policy.toml.")
+    removed = [api.delete(f"/policy/entries/{entry['id']}", reason=reason) for entry in frozen]
+    if as_json:
+        show.as_json_text(removed)
+        return
+    for each in removed:
+        click.echo(f"Entry {each['entry']['id']}: {ecosystem} is no longer frozen.")
+    _warn(removed[-1]["problems"])
+
+
+def _decree(*, as_json: bool, **decree: object) -> None:
+    """Put something in force, and say what was understood."""
+    made = connect().post("/policy/entries", **decree)
+    if as_json:
+        show.as_json_text(made)
+        return
+    entry = made["entry"]
+    parts = [entry["kind"], entry["rule"], entry["ecosystem"], entry["pattern"], entry["versions"]]
+    if entry["cutoff"]:
+        parts = [entry["kind"], entry["ecosystem"], "what was published after", entry["cutoff"]]
+    until = f", until {show.local(entry['until'])}" if entry["until"] else ""
+    click.echo(f"Entry {entry['id']}: {show.plain(' '.join(filter(None, parts)))}{until}.")
+    _warn(made["problems"])
+
+
 @policy.command(epilog='Example: registry policy remove 12 --reason "fixed in 1.3.1"')
 @click.argument("entry", type=int)
 @click.option("--reason", required=True, help="Why. The log shows it.")
@@ -116,23 +185,24 @@ def remove(entry: int, reason: str, *, yes: bool, as_json: bool) -> None:
 
 
 @policy.command("list", epilog="Example: registry policy list --kind deny")
-@click.option("--kind", type=click.Choice(["allow", "deny", "claim"]), help="Only these.")
+@click.option("--kind", type=click.Choice(get_args(EntryKind)), help="Only these.")
 @click.option("--ecosystem", help="Only of this one.")
 @show.json_option
 def list_(kind: str | None, ecosystem: str | None, *, as_json: bool) -> None:
-    """List what was allowed, denied and claimed by command, API or page."""
+    """List what was allowed, denied, claimed, frozen and exempted by command, API or page."""
     entries = list(connect().every("/policy/entries", kind=kind, ecosystem=ecosystem))
     if as_json:
         show.as_json_text(entries)
         return
     show.table(
-        ("id", "kind", "ecosystem", "pattern", "versions", "until", "author", "reason"),
+        ("id", "kind", "rule", "ecosystem", "pattern", "versions", "until", "author", "reason"),
         [
             (
                 e["id"],
                 e["kind"],
+                e["rule"],
                 e["ecosystem"],
-                e["pattern"],
+                e["cutoff"] or e["pattern"],
                 e["versions"],
                 show.local(e["until"]),
                 e["author"],

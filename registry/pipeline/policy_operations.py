@@ -1,4 +1,4 @@
-"""What an admin can do about policy: ask why, and allow, deny, claim or take that back.
+"""What an admin can do about policy: ask why, and allow, deny, claim, freeze, exempt or take that back.
 
 Roles are checked at the door. Every change is logged with who made it, what was before and after, and why,
 in the transaction of the change itself, and counts as soon as it returns.
@@ -7,8 +7,8 @@ in the transaction of the change itself, and counts as soon as it returns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -20,8 +20,7 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore
-
-EntryKind = Literal["allow", "deny", "claim"]
+from registry.pipeline.decrees import Decree, entry_of, line_of, sound_reason
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -147,41 +146,18 @@ class PolicyOperations:
         """What operators added, oldest first. (What the file says is in the file.)"""
         return await self._store.entries()
 
-    async def add(
-        self,
-        kind: EntryKind,
-        ecosystem: str,
-        pattern: str,
-        *,
-        versions: str = "",
-        reason: str,
-        days: int | None = None,
-        by: Client,
-    ) -> PolicyEntry:
-        """Allow, deny or claim a name or glob from now on. Raises Malformed and Conflict (said already)."""
-        world, now = find_ecosystem(self._ecosystems, ecosystem), self._clock.now()
-        if versions:
-            world.parse_range(versions)
-            if kind == "claim":
-                raise Malformed("A claim is about a name with all its versions; leave the range out.")
-        entry = PolicyEntry(
-            ecosystem=ecosystem,
-            kind=kind,
-            pattern=world.parse_pattern(pattern),
-            versions=versions,
-            reason=_reason(reason),
-            author=by.actor,
-            created=now,
-            until=None if days is None else now + timedelta(days=_days(days)),
-        )
+    async def add(self, decree: Decree, *, by: Client) -> PolicyEntry:
+        """Allow, deny, claim, freeze or exempt from now on. Raises Malformed and Conflict (said already)."""
+        world, now = find_ecosystem(self._ecosystems, decree.ecosystem), self._clock.now()
+        entry = entry_of(decree, world, by.actor, now)
         alike = [e for e in await self._store.entries() if _same_subject(e, entry) and _counts(e, now)]
-        said = next((e for e in alike if e.kind == kind and e.versions == versions), None)
+        said = next((e for e in alike if _says(e) == _says(entry)), None)
         if said is not None:
             raise Conflict(
                 f"Entry {said.id} says so already; `registry policy remove {said.id}` takes it back."
             )
         event = self._change(
-            f"policy.{kind}", entry, by, before="; ".join(map(_line, alike)), after=_line(entry)
+            f"policy.{entry.kind}", entry, by, before="; ".join(map(line_of, alike)), after=line_of(entry)
         )
         stored = await self._store.add(entry, event)
         await self._policy.reload()
@@ -193,7 +169,7 @@ class PolicyOperations:
         if entry is None:
             raise NotFound(f"There is no policy entry {entry_id}; `registry policy list` shows all.")
         event = self._change(
-            "policy.remove", entry, by, before=_line(entry), after="", reason=_reason(reason)
+            "policy.remove", entry, by, before=line_of(entry), after="", reason=sound_reason(reason)
         )
         removed = await self._store.remove(entry_id, event)
         await self._policy.reload()
@@ -249,24 +225,5 @@ def _counts(entry: PolicyEntry, now: datetime) -> bool:
     return entry.until is None or now < entry.until
 
 
-def _line(entry: PolicyEntry) -> str:
-    """An entry as the log names it: `deny left-pad <1.3 until 2026-12-01: reason`."""
-    parts = [
-        entry.kind,
-        entry.pattern,
-        entry.versions,
-        f"until {entry.until:%Y-%m-%d}" if entry.until else "",
-    ]
-    return f"{' '.join(filter(None, parts))}: {entry.reason}"
-
-
-def _reason(text: str) -> str:
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise Malformed("Every change of policy has a reason of 1 to 200 printable characters; say why.")
-    return text.strip()
-
-
-def _days(days: int) -> int:
-    if not 1 <= days <= 3_650:
-        raise Malformed("An entry counts for 1 to 3650 days, or for ever when no days are given.")
-    return days
+def _says(entry: PolicyEntry) -> tuple[object, ...]:
+    return entry.kind, entry.versions, entry.rule, entry.cutoff

@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from registry.model.accounts import EntryKind
+from registry.pipeline.decrees import Decree
+
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 
 
@@ -55,27 +58,33 @@ class EntriesAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which policy entries."""
 
     ecosystem: str | None = None
-    kind: Literal["allow", "deny", "claim"] | None = None
+    kind: EntryKind | None = None
 
 
-class NewEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class NewEntry(Decree, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A decision to add to the policy."""
-
-    kind: Literal["allow", "deny", "claim"]
-    ecosystem: str
-    pattern: str
-    """A name or a glob."""
-    versions: str = ""
-    """A range in the ecosystem's grammar; empty for all."""
-    reason: str
-    days: int | None = None
-    """For how long; for ever when left out."""
 
 
 class EntryRemoval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A decision to take back, and why."""
 
     id: int
+    reason: str
+
+
+class NumberAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing by its number."""
+
+    id: int
+
+
+class NewRecall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to call back."""
+
+    ecosystem: str
+    name: str
+    version: str = ""
+    """A version or a range; empty for all of the project."""
     reason: str
 
 

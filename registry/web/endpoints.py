@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from registry.errors import Malformed
-from registry.model.accounts import Account
+from registry.model.accounts import Account, PolicyEntry
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.pipeline.policy_operations import Standing
+from registry.pipeline.recall_operations import Recall
 from registry.web import answers, asks
 from registry.web.desk import Desk
 from registry.web.openapi import Endpoint
@@ -51,21 +52,30 @@ async def _policy_entries(desk: Desk, ask: asks.EntriesAsk, _: Client) -> answer
 
 
 async def _policy_add(desk: Desk, ask: asks.NewEntry, by: Client) -> answers.Decreed:
-    entry = await desk.policy.add(
-        ask.kind,
-        ask.ecosystem,
-        ask.pattern,
-        versions=ask.versions,
-        reason=ask.reason,
-        days=ask.days,
-        by=by,
-    )
+    entry = await desk.policy.add(ask, by=by)
     return answers.Decreed(entry=entry, problems=desk.policy.problems)
 
 
 async def _policy_remove(desk: Desk, ask: asks.EntryRemoval, by: Client) -> answers.Decreed:
     entry = await desk.policy.remove(ask.id, reason=ask.reason, by=by)
     return answers.Decreed(entry=entry, problems=desk.policy.problems)
+
+
+async def _recall(desk: Desk, ask: asks.NewRecall, by: Client) -> Recall:
+    return await desk.recalls.recall(ask.ecosystem, ask.name, ask.version, reason=ask.reason, by=by)
+
+
+async def _recalls(desk: Desk, ask: asks.Paged, _: Client) -> answers.EntryPage:
+    items, following = _page(await desk.recalls.recalls(), ask)
+    return answers.EntryPage(items=items, next=following)
+
+
+async def _recall_shown(desk: Desk, ask: asks.NumberAsk, _: Client) -> Recall:
+    return await desk.recalls.show(ask.id)
+
+
+async def _recall_lifted(desk: Desk, ask: asks.EntryRemoval, by: Client) -> PolicyEntry:
+    return await desk.recalls.lift(ask.id, reason=ask.reason, by=by)
 
 
 async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExplained:
@@ -207,7 +217,7 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     Endpoint(
         "GET",
         "/policy/entries",
-        "What operators allowed, denied and claimed",
+        "What operators allowed, denied, claimed, froze and exempted",
         asks.EntriesAsk,
         answers.EntryPage,
         _policy_entries,
@@ -215,7 +225,7 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     Endpoint(
         "POST",
         "/policy/entries",
-        "Allow, deny or claim a name or glob",
+        "Allow, deny or claim a name or glob, freeze an ecosystem, exempt from a rule",
         asks.NewEntry,
         answers.Decreed,
         _policy_add,
@@ -229,6 +239,25 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         answers.Decreed,
         _policy_remove,
     ),
+    Endpoint(
+        "POST",
+        "/recalls",
+        "Refuse what is here already, from now on, and list who has it",
+        asks.NewRecall,
+        Recall,
+        _recall,
+        status=201,
+    ),
+    Endpoint("GET", "/recalls", "Recalls in force", asks.Paged, answers.EntryPage, _recalls),
+    Endpoint(
+        "GET",
+        "/recalls/{id}",
+        "A recall, and who has what it is about",
+        asks.NumberAsk,
+        Recall,
+        _recall_shown,
+    ),
+    Endpoint("DELETE", "/recalls/{id}", "End a recall", asks.EntryRemoval, PolicyEntry, _recall_lifted),
     Endpoint(
         "GET",
         "/refusals/{id}",

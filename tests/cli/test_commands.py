@@ -35,7 +35,8 @@ def test_a_denial_is_made_seen_and_taken_back(appliance: Running) -> None:
     made = appliance.command(
         "policy", "deny", "npm", "react", "--versions", "<2", "--reason", "broken", "--days", "9"
     )
-    assert (made.exit_code, made.stdout) == (0, "Entry 1: deny npm react <2.\n")
+    assert made.exit_code == 0
+    assert made.stdout.startswith("Entry 1: deny npm react <2, until ")
     for version, status in (("1.0.0", 1), ("2.0.0", 0)):
         result = appliance.command("policy", "explain", "npm", f"react@{version}")
         assert result.exit_code == status, result.output
@@ -44,6 +45,7 @@ def test_a_denial_is_made_seen_and_taken_back(appliance: Running) -> None:
     assert listed[0].split() == [
         "ID",
         "KIND",
+        "RULE",
         "ECOSYSTEM",
         "PATTERN",
         "VERSIONS",
@@ -58,6 +60,23 @@ def test_a_denial_is_made_seen_and_taken_back(appliance: Running) -> None:
     assert appliance.command("policy", "list").stdout == "(none)\n"
     assert appliance.command("policy", "remove", "1", "--reason", "fixed", "--yes").exit_code == 1
     assert [d["reason"] for d in appliance.world.admin_details()] == ["broken", "fixed"]
+
+
+def test_an_exemption_is_for_some_days_and_a_version(appliance: Running) -> None:
+    made = appliance.command(
+        "policy", "exempt", "age", "npm", "@acme/ui@1.0.0", "--days", "7", "--reason", "fix"
+    )
+    assert made.stdout.startswith("Entry 1: exempt age npm @acme/ui 1.0.0, until "), made.output
+    assert appliance.command("policy", "exempt", "age", "npm", "react", "--reason", "fix").exit_code == 2
+    assert appliance.answer("policy", "list", "--kind", "exempt")[0]["rule"] == "age"
+
+
+def test_an_ecosystem_is_frozen_and_unfrozen_by_one_command_each(appliance: Running) -> None:
+    made = appliance.command("policy", "freeze", "npm", "2026-11-01", "--reason", "worm going round")
+    assert made.stdout == "Entry 1: freeze npm what was published after 2026-11-01T00:00:00Z.\n", made.output
+    gone = appliance.command("policy", "unfreeze", "npm", "--reason", "over")
+    assert gone.stdout == "Entry 1: npm is no longer frozen.\n"
+    assert appliance.command("policy", "unfreeze", "npm", "--reason", "over").exit_code == 1
 
 
 def test_allowing_and_claiming_go_through_too(appliance: Running) -> None:
@@ -187,6 +206,34 @@ def test_old_rows_of_the_log_leave_for_a_file(appliance: Running, tmp_path: Path
     assert appliance.command("audit", "verify").exit_code == 0
     again = appliance.command("audit", "prune", *arguments)
     assert (again.exit_code, "No row is that old" in again.stderr) == (1, True)
+
+
+# recall
+
+
+def test_a_recall_says_who_has_it_and_is_lifted_by_its_number(appliance: Running) -> None:
+    world = appliance.world
+    for version, actor in (("3.3.6", "ada"), ("3.3.5", "bob")):
+        artifact = world.keep("event-stream", version, ecosystem="npm", held=10)
+        appliance.wait(world.delivered(artifact, actor))
+    made = appliance.command("recall", "npm:event-stream@3.3.6", "--reason", "steals wallets")
+    assert made.exit_code == 0
+    assert "ada" in made.stdout
+    assert "bob" not in made.stdout
+    assert "event-stream-3.3.6.tgz" in made.stdout
+    assert "recall" in _rules(appliance, "event-stream@3.3.6")
+    assert "recall" not in _rules(appliance, "event-stream@3.3.5")
+    assert [e["versions"] for e in appliance.answer("recall", "list")] == ["3.3.6"]
+    assert [r["actor"] for r in appliance.answer("recall", "show", "1")["receipts"]] == ["ada"]
+    assert appliance.command("recall", "npm:event-stream@3.3.6", "--reason", "again").exit_code == 1
+    assert appliance.command("recall", "project", "event-stream", "--reason", "which?").exit_code == 2
+    assert appliance.command("recall", "lift", "1", "--reason", "false alarm", "--yes").exit_code == 0
+    assert "recall" not in _rules(appliance, "event-stream@3.3.6")
+
+
+def _rules(appliance: Running, subject: str) -> list[str]:
+    verdict = appliance.answer("policy", "explain", "npm", subject)["verdict"]
+    return [objection["rule"] for objection in verdict["objections"]]
 
 
 # users and tokens
