@@ -37,6 +37,7 @@ from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.operations import Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.publishing import Publishing
+from registry.pipeline.recall_operations import RecallOperations
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
@@ -512,6 +513,9 @@ def _desk(
     async def policy_sound() -> str | None:
         return "; ".join(policy.problems) or None
 
+    operations = Operations(
+        ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
+    )
     return Desk(
         policy=PolicyOperations(
             ecosystems=ECOSYSTEMS,
@@ -520,8 +524,14 @@ def _desk(
             catalogue=kept.catalogue,
             clock=clock,
         ),
-        operations=Operations(
-            ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
+        operations=operations,
+        recalls=RecallOperations(
+            ecosystems=ECOSYSTEMS,
+            store=kept.policy_store,
+            catalogue=kept.catalogue,
+            who=operations.audit_who,
+            reload=policy.reload,
+            clock=clock,
         ),
         audit=audit,
         users=people.users,

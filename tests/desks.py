@@ -20,6 +20,7 @@ from registry.pipeline.decrees import Decree
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
+from registry.pipeline.recall_operations import RecallOperations
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.web.admin import api_routes
 from registry.web.desk import Desk
@@ -71,6 +72,14 @@ class DeskWorld:
             catalogue=self.catalogue,
             clock=self.clock,
         )
+        self.recalls = RecallOperations(
+            ecosystems=ECOSYSTEMS,
+            store=self.store,
+            catalogue=self.catalogue,
+            who=self.operations.audit_who,
+            reload=self.policy.reload,
+            clock=self.clock,
+        )
 
         async def doctor() -> Sequence[Check]:
             return self.checks
@@ -79,6 +88,7 @@ class DeskWorld:
             policy=self.policies,
             operations=self.operations,
             audit=self.audit,
+            recalls=self.recalls,
             users=self.identity.users,
             tokens=self.identity.tokens,
             doctor=doctor,

@@ -145,7 +145,7 @@ def verify(
     elif found["intact"]:
         click.echo(
             f"The log is whole: rows {found['begins_after'] + 1} to {found['rows']}, the last one "
-            f"{found['head']}; checkpoints that fit: {found['checkpoints']}, the newest of row {found['proved']}."
+            f"{found['head']}; {found['checkpoints']} checkpoints fit, the last of row {found['proved']}."
         )
     else:
         click.echo(f"The log was changed at row {found['row']}: {show.plain(found['reason'])}", err=True)

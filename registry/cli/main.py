@@ -10,6 +10,7 @@ from registry.cli.cache import cache
 from registry.cli.client_config import client_config
 from registry.cli.doctor import doctor
 from registry.cli.policy import policy
+from registry.cli.recall import recall
 from registry.cli.serve import run_all, serve
 from registry.cli.token import token
 from registry.cli.user import user
@@ -28,7 +29,7 @@ def registry() -> None:
     """
 
 
-for command in (run_all, serve, policy, audit, user, token, cache, doctor, client_config):
+for command in (run_all, serve, policy, recall, audit, user, token, cache, doctor, client_config):
     registry.add_command(command)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 
-EntryKind = Literal["allow", "deny", "claim", "freeze", "exempt"]
+EntryKind = Literal["allow", "deny", "claim", "freeze", "exempt", "recall"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class PolicyEntry(msgspec.Struct, frozen=True, kw_only=True):
     kind: EntryKind
     """allow: on the allowlist, and a known name to the look-alike check. deny: on the denylist.
     claim: the name is ours, and never asked upstream. freeze: what is published after `cutoff` is held.
-    exempt: `rule` doesn't stop it."""
+    exempt: `rule` doesn't stop it. recall: refused at every door, whatever the rest of the policy says."""
     pattern: str
     """Canonical name or glob."""
     versions: str = ""

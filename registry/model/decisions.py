@@ -53,6 +53,8 @@ class Objection(msgspec.Struct, frozen=True, kw_only=True):
     """When a hold ends by itself; None when only a person ends it."""
     remedy: str = ""
     """What to do: the setting or the command that would let it pass."""
+    binding: bool = False
+    """Whether it is enforced also where the policy only observes: a recall."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +70,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def allowed(self) -> bool:
         """Whether nothing enforced stands against it."""
-        return self.mode == "observe" or all(o.effect is Effect.OBSERVE for o in self.objections)
+        if self.mode == "observe":
+            return not any(objection.binding for objection in self.objections)
+        return all(objection.effect is Effect.OBSERVE for objection in self.objections)
 
     @property
     def leading(self) -> Objection | None:
-        """The enforced objection that is told first: the strictest, else None."""
+        """The enforced objection that is told first: a binding one, else the strictest, else None."""
         enforced = [o for o in self.objections if o.effect is not Effect.OBSERVE]
-        return min(enforced, key=lambda o: list(Effect).index(o.effect), default=None)
+        return min(enforced, key=lambda o: (not o.binding, list(Effect).index(o.effect)), default=None)
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

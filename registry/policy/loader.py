@@ -23,11 +23,12 @@ from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
 from registry.policy.ownership import Owned, Ownership
+from registry.policy.recall import Recall
 from registry.policy.rules import Allowlist, Denylist, Rule
 from registry.policy.scripts import Scripts
 from registry.policy.sections import LISTS, Line, PolicyFile, Section, read_sections
 
-_LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt"}
+_LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt", "recall": "recall"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class _Lists:
     waits: tuple[tuple[Entry, timedelta], ...]
     """Names and globs that wait for another time than the rest."""
     freezes: tuple[tuple[Entry, datetime], ...]
+    recalls: tuple[Entry, ...]
+    """Rows only: nothing is recalled by a file."""
 
 
 def parse_policy(
@@ -115,6 +118,7 @@ def _lists(
         **{key: written.get(key, ()) for key in LISTS},
         waits=_waits(ecosystem, section, problems),
         freezes=tuple(freezes),
+        recalls=written.get("recall", ()),
     )
 
 
@@ -140,7 +144,7 @@ def _line(row: PolicyEntry) -> Line:
         name=row.pattern,
         versions=row.versions,
         reason=row.reason,
-        undo=f"registry policy remove {row.id}",
+        undo=f"registry {'recall lift' if row.kind == 'recall' else 'policy remove'} {row.id}",
         until=row.until,
         rule=row.rule,
     )
@@ -212,7 +216,7 @@ def _rulebook(
     section = file.sections[ecosystem]
     mode, effects = section.mode, section.effects
     allowed = Roster(lists.allow)
-    rules: list[Rule] = []
+    rules: list[Rule] = [Recall(Roster(lists.recalls))] if lists.recalls else []
     if effect := effects["denylist"]:
         rules.append(Denylist(Roster(lists.deny), effect))
     if effect := effects["lookalike"]:

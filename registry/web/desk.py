@@ -9,6 +9,7 @@ from registry.identity.users import Users
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.policy_operations import PolicyOperations
+from registry.pipeline.recall_operations import RecallOperations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Desk:
     policy: PolicyOperations
     operations: Operations
     audit: AuditOperations
+    recalls: RecallOperations
     users: Users
     tokens: Tokens
     doctor: Doctor
