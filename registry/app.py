@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Literal, cast
@@ -34,6 +35,7 @@ from registry.pipeline.auditing import Auditing, UpstreamAdvisories
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.publishing import Publishing
@@ -65,6 +67,7 @@ from registry.storage.checkpoints import Checkpoints
 from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
+from registry.storage.offline_switch import OfflineSwitch
 from registry.storage.policy_store import PolicyStore
 from registry.storage.provenance_log import ProvenanceLog
 from registry.storage.refusals import Refusals
@@ -192,6 +195,7 @@ class _Kept:
     catalogue: Catalogue
     refusals: Refusals
     policy_store: PolicyStore
+    offline: OfflineSwitch
     accounts: Accounts
     volumes: Mapping[str, Volume]
     """By origin, like the blobs."""
@@ -221,6 +225,7 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
         catalogue=Catalogue(database),
         refusals=Refusals(database),
         policy_store=PolicyStore(database),
+        offline=OfflineSwitch(database),
         accounts=Accounts(database),
         volumes=volumes,
         blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
@@ -284,6 +289,8 @@ class _Sources:
     verdaccio: VerdaccioSource
     publishers: Mapping[str, Publisher]
     npm_services: UpstreamServices
+    outside: Sequence[Client]
+    """All that lead out of here."""
     ways: Mapping[str, str]
     """Upstream → its URL and how that was found out, for people."""
 
@@ -300,9 +307,17 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
             Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
         )
 
-    def client(title: str, home: Home, proxies: Proxies, limits: Limits) -> Client:
+    def client(title: str, home: Home, proxies: Proxies, limits: Limits, spool: Path | None = None) -> Client:
         made = Client(
-            title, home, tls=tls, proxies=proxies, clock=clock, limits=limits, agent=AGENT, alarm=alarm
+            title,
+            home,
+            tls=tls,
+            proxies=proxies,
+            clock=clock,
+            limits=limits,
+            agent=AGENT,
+            alarm=alarm,
+            spool=spool,
         )
         stack.push_async_callback(made.close)
         return made
@@ -313,7 +328,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
         title, upstream = f"{ECOSYSTEMS[name].title} upstream", settings.upstreams[name]
         upstreams[name] = RegistrySource(
             ECOSYSTEMS[name],
-            client(title, home, proxies, upstream.limits),
+            client(title, home, proxies, upstream.limits, settings.data / "spool"),
             documents=HomeOnly(title, home, alarm=alarm),
             files=FileHosts(
                 name,
@@ -331,6 +346,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
     to_verdaccio = client("Verdaccio", back_end_home(settings, "npm"), Proxies.none(), BACK_END)
     return _Sources(
         upstreams=upstreams,
+        outside=outside,
         pypiserver=PypiserverSource(pypi, to_pypiserver, catalogue, clock=clock),
         verdaccio=VerdaccioSource(npm, to_verdaccio, clock=clock),
         publishers={
@@ -368,7 +384,7 @@ def _line(
     secret, npm = people.secret, ECOSYSTEMS["npm"]
     workers = Workers()
     stack.callback(workers.close)
-    freshness = Freshness(kept.documents, clock, settings.freshness)
+    freshness = Freshness(kept.documents, clock, settings.freshness, lambda: kept.offline.on)
     stack.push_async_callback(freshness.close)
     resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
     renderer = Renderer(
@@ -383,6 +399,7 @@ def _line(
         secret=secret,
         workers=workers,
         signing_key=people.signing_key,
+        scratch=str(settings.data / "spool"),
     )
     attesting = _attesting(settings, kept, people, sources, clock)
     verifier = Verifier(
@@ -533,6 +550,9 @@ def _desk(
             reload=policy.reload,
             clock=clock,
         ),
+        offline=OfflineOperations(
+            switch=kept.offline, disconnect=[each.close for each in sources.outside], clock=clock
+        ),
         audit=audit,
         users=people.users,
         tokens=people.tokens,
@@ -540,7 +560,19 @@ def _desk(
             health,
             {"policy": policy_sound, **{each.name: each.probe for each in sources.upstreams.values()}},
             {"data directory": str(settings.data), "LAN volume": str(settings.volume), **sources.ways},
+            {f"{name} publish times": partial(_undated, kept.catalogue, name) for name in ECOSYSTEMS},
         ),
+    )
+
+
+async def _undated(catalogue: Catalogue, ecosystem: str) -> str | None:
+    """What an admin should know where the cooldown has nothing to go by."""
+    files = await catalogue.undated(ecosystem)
+    if not files:
+        return None
+    return (
+        f"the upstream tells no publish times for {files} files, so they don't wait as long as others; "
+        "age.undated in policy.toml says what counts instead"
     )
 
 

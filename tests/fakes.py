@@ -312,6 +312,10 @@ class CatalogueInMemory:
             return "private"
         return "public" if any(of == project for of, _ in self.rows) else None
 
+    async def undated(self, ecosystem: str) -> int:
+        rows = [row for (of, _), row in self.rows.items() if of.ecosystem == ecosystem]
+        return sum(row.artifact.undated and row.origin == "public" and not row.gone for row in rows)
+
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         of = {project for project, _ in self.rows if project.ecosystem == ecosystem}
         return tuple(sorted([p.name for p in of if origin in {None, await self.origin(p)}]))

@@ -179,6 +179,9 @@ class Catalogue(Protocol):
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         """Names with rows, sorted."""
 
+    async def undated(self, ecosystem: str) -> int:
+        """How many public files there are whose source tells no time for any file of their project."""
+
 
 class ProvenanceLog(Protocol):
     """The append-only, hash-chained log."""

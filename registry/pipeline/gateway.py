@@ -149,10 +149,13 @@ class Gateway:
         await self._admit(ask.project, root, client)
         holding = await self._holding(ask)
         policy = self._policy.current
-        decision = policy.decide_artifact(holding.artifact, holding.first_seen, self._clock.now())
+        now = self._clock.now()
+        decision = policy.decide_artifact(holding.artifact, holding.first_seen, now)
         decision = _trusted(holding, decision)
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
+        if decision.objections != policy.decide_project(ask.project, now).objections:
+            await self._note(decision, root, client)  # what is only observed is recorded all the same
         if ask.part == "metadata":
             return await self._metadata(holding, client, policy.revision)
         path = await self._verifier.find(holding)

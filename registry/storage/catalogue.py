@@ -175,6 +175,17 @@ class Catalogue:
         )
         return tuple(str(row[2]) for row in rows if origin in {None, _origin_of(row)})
 
+    async def undated(self, ecosystem: str) -> int:
+        """How many public files there are whose source tells no time for any file of their project."""
+        rows = await self._database.scan(
+            lambda connection: connection.execute(
+                "SELECT count(*) FROM artifact"
+                " WHERE ecosystem = ? AND undated AND origin = 'public' AND NOT gone",
+                (ecosystem,),
+            ).fetchall()
+        )
+        return int(str(rows[0][0]))
+
 
 def _differences(
     rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from registry.pipeline.operations import Check
 from registry.web.health import Health, Probe
@@ -22,17 +23,27 @@ UPSTREAM_REMEDY = "Check DNS, HTTPS_PROXY, NO_PROXY and ca_file; what is kept he
 class Examination:
     """Looks at everything once."""
 
-    def __init__(self, health: Health, others: Mapping[str, Probe], facts: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        health: Health,
+        others: Mapping[str, Probe],
+        facts: Mapping[str, str],
+        remarks: Mapping[str, Probe] = MappingProxyType({}),
+    ) -> None:
         """`others` are looked at besides what makes the appliance ready: the policy file, the upstreams by
-        title. `facts` are settings worth knowing, shown as found."""
+        title. `facts` are settings worth knowing, shown as found; so is what `remarks` say, where they do."""
         self._health = health
         self._others = others
         self._facts = facts
+        self._remarks = remarks
 
     async def __call__(self) -> Sequence[Check]:
         """All checks, settings first."""
-        parts, others = await asyncio.gather(self._health.look(), self._health.ask(self._others))
+        parts, others, remarks = await asyncio.gather(
+            self._health.look(), self._health.ask(self._others), self._health.ask(self._remarks)
+        )
         settings = [Check(name=name, ok=True, detail=fact) for name, fact in self._facts.items()]
+        settings += [Check(name=name, ok=True, detail=said) for name, said in remarks.items() if said]
         return [*settings, *(_check(name, problem) for name, problem in {**parts, **others}.items())]
 
 

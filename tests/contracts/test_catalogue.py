@@ -287,3 +287,12 @@ async def test_projects_are_listed_by_ecosystem_and_origin(catalogue: Catalogue)
     assert await catalogue.projects("pypi", "public") == ("foo",)
     assert await catalogue.projects("pypi", "private") == ("bar",)
     assert await catalogue.projects("npm", "private") == ("@acme/foo",)
+
+
+async def test_files_that_nobody_can_date_are_counted(catalogue: Catalogue) -> None:
+    undated = msgspec.structs.replace(WHEEL, undated=True)
+    await catalogue.remember(FOO, [undated, SDIST], "public", NOW)
+    await catalogue.publish(artifact("bar-1.0.tar.gz", project=BAR, undated=True), None, event(Kind.PUBLISH))
+    assert (await catalogue.undated("pypi"), await catalogue.undated("npm")) == (1, 0)
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    assert await catalogue.undated("pypi") == 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.guarantees.house import House, path_of
 from tests.policy.worlds import GUARDED
-from tests.upstream import Distribution, LyingUpstream, Tarball, make_tarball, make_wheel
+from tests.upstream import Distribution, LyingUpstream, Tarball, make_sdist, make_tarball, make_wheel
 
 DAY = timedelta(days=1)
 
@@ -131,3 +131,23 @@ async def test_a_hidden_version_is_in_no_index_and_its_file_is_refused(
 async def test_what_is_published_here_never_waits(house: House, private: Distribution) -> None:
     assert (await house.upload(private)).status == 200
     assert (await house.ask(path_of(private))).is_whole(private.data)
+
+
+async def test_what_is_only_observed_passes_and_is_in_the_log(house: House, upstream: LyingUpstream) -> None:
+    late = wheel("1.0", ago(house, days=1))
+    sdist = make_sdist("demo", "1.0")
+    upstream.add(sdist, late)
+    assert (await house.fetch(late)).is_whole(late.data)
+    (row,) = house.rows("refusal")
+    assert row["filename"] == late.filename
+    assert row["detail"]["objections"].startswith("late-file (observe): ")
+
+
+async def test_the_doctor_says_when_an_upstream_tells_no_times(house: House, upstream: LyingUpstream) -> None:
+    upstream.times = False
+    upstream.add(tarball("1.0.0", None))
+    await packument(house)
+    checks = (await house.ask("/api/v1/doctor", headers=house.admin)).json["checks"]
+    (said,) = [check for check in checks if check["name"].endswith("publish times")]
+    assert said["name"] == "npm publish times"
+    assert "age.undated" in said["detail"]
