@@ -46,8 +46,8 @@ from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
 from registry.pipeline.workers import Workers
 from registry.policy.names import KnownNames, shipped_names
-from registry.provenance.signatures import RegistryKey
 from registry.provenance.checkpoints import LogKey, new_key
+from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
 from registry.sources.client import Client
@@ -307,6 +307,8 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
             Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
         )
 
+    outside: list[Client] = []
+
     def client(title: str, home: Home, proxies: Proxies, limits: Limits, spool: Path | None = None) -> Client:
         made = Client(
             title,
@@ -318,8 +320,11 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
             agent=AGENT,
             alarm=alarm,
             spool=spool,
+            offline=(lambda: False) if limits is BACK_END else (lambda: kept.offline.on),
         )
         stack.push_async_callback(made.close)
+        if limits is not BACK_END:
+            outside.append(made)
         return made
 
     pins = HostPins(kept.database)
@@ -483,7 +488,7 @@ def _web(
     """HTTP in."""
     site = Site(settings.public_url, tuple(settings.hosts), settings.trusted_proxies)
     callers, metrics = Callers(people.identify, site), Metrics()
-    health = Health(_probes(kept, sources), metrics, callers)
+    health = Health(_probes(kept, sources), metrics, callers, lambda: kept.offline.on)
     read = cast("Literal['anyone', 'users']", settings.read)
     traffic = Traffic(
         ecosystems=ECOSYSTEMS,

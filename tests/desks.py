@@ -18,6 +18,7 @@ from registry.model.events import Client, Event, Kind
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.decrees import Decree
 from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
@@ -25,7 +26,13 @@ from registry.provenance.checkpoints import LogKey, new_key
 from registry.web.admin import api_routes
 from registry.web.desk import Desk
 from registry.web.problems import error_response
-from tests.fakes import CatalogueInMemory, CheckpointsInMemory, PolicyStoreInMemory, RefusalsInMemory
+from tests.fakes import (
+    CatalogueInMemory,
+    CheckpointsInMemory,
+    OfflineSwitchInMemory,
+    PolicyStoreInMemory,
+    RefusalsInMemory,
+)
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
 
@@ -80,6 +87,9 @@ class DeskWorld:
             reload=self.policy.reload,
             clock=self.clock,
         )
+        self.offline = OfflineOperations(
+            switch=OfflineSwitchInMemory(self.log), disconnect=[], clock=self.clock
+        )
 
         async def doctor() -> Sequence[Check]:
             return self.checks
@@ -89,6 +99,7 @@ class DeskWorld:
             operations=self.operations,
             audit=self.audit,
             recalls=self.recalls,
+            offline=self.offline,
             users=self.identity.users,
             tokens=self.identity.tokens,
             doctor=doctor,

@@ -379,6 +379,18 @@ class RefusalsInMemory:
         return self._explained.get(refusal_id)
 
 
+class OfflineSwitchInMemory:
+    """OfflineSwitch."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self.log = log
+        self.on = False
+
+    async def turn(self, *, on: bool, event: Event) -> None:
+        self.log.append(event)
+        self.on = on
+
+
 class PolicyStoreInMemory:
     """PolicyStore."""
 

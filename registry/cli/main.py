@@ -9,6 +9,7 @@ from registry.cli.audit import audit
 from registry.cli.cache import cache
 from registry.cli.client_config import client_config
 from registry.cli.doctor import doctor
+from registry.cli.offline_switch import offline
 from registry.cli.policy import policy
 from registry.cli.recall import recall
 from registry.cli.serve import run_all, serve
@@ -29,7 +30,7 @@ def registry() -> None:
     """
 
 
-for command in (run_all, serve, policy, recall, audit, user, token, cache, doctor, client_config):
+for command in (run_all, serve, policy, recall, audit, user, token, cache, offline, doctor, client_config):
     registry.add_command(command)
 
 

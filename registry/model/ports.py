@@ -237,6 +237,17 @@ class Checkpoints(Protocol):
 
 class Refusals(Protocol):
     """Refusals, aggregated so that a client in a loop can't fill the disk."""
+class OfflineSwitch(Protocol):
+    """Whether the appliance may ask upstreams at all; holds over restarts and in every process."""
+
+    @property
+    def on(self) -> bool:
+        """Whether no upstream is asked. Costs nothing."""
+
+    async def turn(self, *, on: bool, event: Event) -> None:
+        """Set it and log the act, in one durable transaction."""
+
+
 
     async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
         """Count a refusal that a client met; the first of this client and refusal id within an hour makes the
@@ -320,6 +331,7 @@ __all__ = [
     "Documents",
     "PolicyStore",
     "ProvenanceLog",
+    "OfflineSwitch",
     "Publisher",
     "Refusal",
     "Refusals",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,7 +56,7 @@ class Current:
     currency: Currency
     document: Document | None
     state: str
-    """`HIT`, `MISS` (just fetched), `REVALIDATED` or `STALE`."""
+    """`HIT`, `MISS` (just fetched), `REVALIDATED`, `STALE` (asked in vain) or `OFFLINE` (not asked)."""
     age: int
     """Seconds since the source last confirmed it."""
 
@@ -70,7 +71,15 @@ class Learn(Protocol):
 class Freshness:
     """Kept documents and their age."""
 
-    def __init__(self, documents: Documents, clock: Clock, fresh_for: float) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        clock: Clock,
+        fresh_for: float,
+        offline: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`offline` says whether public sources may not be asked."""
+        self._offline = offline
         self._documents = documents
         self._clock = clock
         self._fresh_for = fresh_for
@@ -109,6 +118,8 @@ class Freshness:
         if age <= self._fresh_for:
             return self._give(project, currency, "HIT")
         if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
+        if origin == "public" and self._offline():
+            return self._give(project, currency, "OFFLINE")
             return self._give(project, currency, "STALE")
         flight = self._flights.start(
             (project, origin), lambda: self._ask(project, origin, source, learn, currency)
@@ -132,6 +143,8 @@ class Freshness:
         After a restart nothing is known yet; then what is kept is looked at behind the client's back too.
         """
         currency = self._known.get(project)
+        if origin == "public" and self._offline():
+            return
         now = self._clock.monotonic()
         if currency is None or currency.origin != origin:
             self._flights.start((project, origin), lambda: self._revive(project, origin, source, learn))

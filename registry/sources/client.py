@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -80,7 +81,10 @@ class Client:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self.name = name
+        spool: Path | None = None,
+        offline: Callable[[], bool] = lambda: False,
         self.home = home
+        """`spool` is a local directory for documents that are too large for memory."""
         self.limits = limits
         self._tls = tls
         self._proxies = proxies
@@ -90,6 +94,8 @@ class Client:
         self._resolver = resolver
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._breakers: dict[Origin, Breaker] = {}
+        self._spool = spool
+        self._offline = offline
 
     async def close(self) -> None:
         """End all connections; the client can be used again."""
@@ -159,6 +165,8 @@ class Client:
                 method, permit, {"Accept": "*/*", "Accept-Encoding": "identity"}
             ) as response:
                 status = response.status
+        if self._offline():
+            return None
         except (SourceFailed, SourceTimedOut) as exc:
             return str(exc)
         return str(unexpected(self.name, status)) if status in {401, 403, 407} or status >= 500 else None
@@ -194,6 +202,13 @@ class Client:
         headers: Mapping[str, str],
         data: object = None,
         patience: float = 0.0,
+    def _require_online(self) -> None:
+        """Before anything else: offline there is no look-up, and no vote for or against the upstream."""
+        if self._offline():
+            raise Unavailable(
+                f"{self.name} isn't asked, this appliance is offline; `registry offline off` ends that.", 60
+            )
+
     ) -> aiohttp.ClientResponse:
         """One request on the wire, up to the answer's headers."""
         url, origin = permit.url, Origin.of(permit.url)

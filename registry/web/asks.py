@@ -88,6 +88,13 @@ class NewRecall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     reason: str
 
 
+class Disconnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether no upstream is to be asked."""
+
+    on: bool
+    reason: str
+
+
 class LogAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which rows of the log; `next` of an answer is the `before` of the next page."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.pipeline.audit_operations import AuditOperations
+from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
@@ -20,6 +21,7 @@ class Desk:
     operations: Operations
     audit: AuditOperations
     recalls: RecallOperations
+    offline: OfflineOperations
     users: Users
     tokens: Tokens
     doctor: Doctor

@@ -15,6 +15,7 @@ from registry.model.accounts import Account, PolicyEntry
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
+from registry.pipeline.offline_operations import Connectedness
 from registry.pipeline.policy_operations import Standing
 from registry.pipeline.recall_operations import Recall
 from registry.web import answers, asks
@@ -76,6 +77,14 @@ async def _recall_shown(desk: Desk, ask: asks.NumberAsk, _: Client) -> Recall:
 
 async def _recall_lifted(desk: Desk, ask: asks.EntryRemoval, by: Client) -> PolicyEntry:
     return await desk.recalls.lift(ask.id, reason=ask.reason, by=by)
+
+
+async def _offline(desk: Desk, _: asks.Nothing, __: Client) -> Connectedness:
+    return await desk.offline.status()
+
+
+async def _offline_turn(desk: Desk, ask: asks.Disconnection, by: Client) -> Connectedness:
+    return await desk.offline.turn(on=ask.on, reason=ask.reason, by=by)
 
 
 async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExplained:
@@ -258,6 +267,15 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         _recall_shown,
     ),
     Endpoint("DELETE", "/recalls/{id}", "End a recall", asks.EntryRemoval, PolicyEntry, _recall_lifted),
+    Endpoint("GET", "/offline", "Whether upstreams are asked", asks.Nothing, Connectedness, _offline),
+    Endpoint(
+        "PUT",
+        "/offline",
+        "Ask no upstream any more, or ask again",
+        asks.Disconnection,
+        Connectedness,
+        _offline_turn,
+    ),
     Endpoint(
         "GET",
         "/refusals/{id}",

@@ -39,6 +39,9 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60),
             registry=self.registry,
         )
+        self._offline = Gauge(
+            "registry_offline", "1 while no upstream is asked, on purpose.", registry=self.registry
+        )
         self._ready = Gauge(
             "registry_part_ready", "1 for each part that is ready.", ("part",), registry=self.registry
         )
@@ -50,6 +53,10 @@ class Metrics:
         self._requests.labels(ecosystem, method, str(response.status), cache).inc()
         self._seconds.labels(ecosystem).observe(perf_counter() - began)
 
+    def offline(self, *, on: bool) -> None:
+        """Whether upstreams are asked."""
+        self._offline.set(1 if on else 0)
+
     def ready(self, parts: Mapping[str, str | None]) -> None:
         """What the last look at the parts found."""
         for part, problem in parts.items():
@@ -59,7 +66,15 @@ class Metrics:
 class Health:
     """The pages that machines look at."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, callers: Callers) -> None:
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        metrics: Metrics,
+        callers: Callers,
+        offline: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`offline` says whether upstreams are left unasked on purpose, which is told and is no fault."""
+        self._offline = offline
         self._probes = probes
         self._metrics = metrics
         self._callers = callers
@@ -82,6 +97,7 @@ class Health:
         ready = not any(parts.values())
         body = {
             "ready": ready,
+            "offline": self._offline(),
             "parts": {
                 part: {"ready": problem is None, "problem": problem} for part, problem in parts.items()
             },
@@ -108,6 +124,7 @@ class Health:
         """Every part and what is wrong with it, None for nothing."""
         parts = await self.ask(self._probes)
         self._metrics.ready(parts)
+        self._metrics.offline(on=self._offline())
         return parts
 
     async def ask(self, probes: Mapping[str, Probe]) -> dict[str, str | None]:

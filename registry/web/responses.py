@@ -50,7 +50,7 @@ def rendition_response(request: web.BaseRequest, answer: IndexAnswer, cache_cont
         "X-Cache": answer.state,
     }
     headers.update(rendition.headers)
-    if answer.state == "STALE":
+    if answer.state in {"STALE", "OFFLINE"}:
         headers["Warning"] = '110 - "the source could not be asked; this is what it said last"'
     if matches(request, rendition.etag):
         return web.Response(status=304, headers=headers)
