@@ -78,7 +78,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an install would run code of the package (npm `hasInstallScript`, any sdist)."""
     signatures: tuple[Signature, ...] = ()
     """As its registry announces them, unchecked; ours where we are its registry."""
-    carried: bytes = b""
+    carried: bytes | msgspec.Raw = b""
     """Parts that we only pass on, as the ecosystem encodes them. Never stored in the database."""
 
 

@@ -5,9 +5,9 @@ Nothing here or in `ecosystems/` waits, opens files or sockets, or reads a clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import msgspec
 
@@ -42,6 +42,15 @@ class RenderIndex(Protocol):
         """
 
 
+class StreamIndex(Protocol):
+    """index → the body of one representation, piece by piece."""
+
+    def __call__(
+        self, index: Index, withheld: Mapping[str, Refusal], base: str, representation: Representation
+    ) -> Iterator[bytes]:
+        """The same bytes that `RenderIndex` gives, none of it kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ecosystem:
     """All that the line needs to know about one packaging world."""
@@ -58,6 +67,8 @@ class Ecosystem:
     """A name or glob of the policy file (`Acme_*`, `@acme/*`) → canonical spelling. Raises Malformed."""
     parse_range: Callable[[str], Callable[[str], bool]]
     """A version range (PEP 440 specifier, npm range) → does this version lie in it? Raises Malformed."""
+    version_key: Callable[[str], Any]
+    """A version → what it is ordered and compared by, or None for what is no version. Equal keys are one version."""
 
     # paths
     parse_ask: Callable[[Target], Ask]
@@ -82,6 +93,8 @@ class Ecosystem:
     fill_gaps: Callable[[Project, Document, bytes], Document] | None = None
     """(project, document, what was found there) → the document with what that adds to it."""
     render_index: RenderIndex
+    stream_index: StreamIndex | None = None
+    """`render_index` in pieces, for documents too large for memory; None where there are none."""
     settle_tags: Callable[[Mapping[str, str], Collection[str]], Mapping[str, str]] | None
     """(tags, versions that aren't withheld) → the tags as the index shows them; None without tags."""
     render_manifest: Callable[[Index, Mapping[str, Refusal], str, str | None], bytes | None]

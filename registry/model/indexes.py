@@ -13,6 +13,9 @@ import msgspec
 from registry.model.artifacts import Artifact
 from registry.model.names import Project
 
+IN_MEMORY = 4 * 1024 * 1024
+"""Bytes of a body up to which it is held in memory; larger ones lie in files."""
+
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """An index as a source sent it, and what is needed to ask for it again."""
@@ -24,6 +27,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """Where it came from, after redirects; relative links count from here."""
     etag: str = ""
     last_modified: str = ""
+    path: str = ""
+    """Where the body lies as a gzip file when it is too large for memory; `body` is empty then."""
     sha256: str = ""
     """Of `body`, in hex: two documents with the same one are the same document."""
     checked: datetime
@@ -64,13 +69,17 @@ class Representation(msgspec.Struct, frozen=True):
     """The Content-Type header, whole."""
 
 
-class Rendition(msgspec.Struct, frozen=True, kw_only=True):
+class Rendition(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """A rendered index, ready to be sent."""
 
     content_type: str
     etag: str
     """Strong, quoted."""
-    gzipped: bytes
+    gzipped: bytes = b""
+    path: str = ""
+    """The file with the gzipped body where that is too large for memory; `gzipped` is empty then."""
+    packed: int = 0
+    """Bytes of that file."""
     size: int
     """Of the body before gzip."""
     headers: tuple[tuple[str, str], ...] = ()

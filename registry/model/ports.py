@@ -118,10 +118,12 @@ class Documents(Protocol):
     """The sources' documents, kept so that an outage is invisible."""
 
     async def get(self, project: Project) -> Document | None:
-        """The kept document, verified against its recorded sha256; None if there is none (or it rotted)."""
+        """The kept document, verified against its recorded sha256; None if there is none (or it rotted).
+        One that is too large for memory comes as the path of its file, for whoever reads it to verify."""
 
     async def put(self, project: Project, document: Document) -> None:
-        """Keep it; only `checked`, `etag` and `last_modified` are rewritten when the body is unchanged."""
+        """Keep it, its file as a copy; only `checked`, `etag` and `last_modified` are rewritten when the body
+        is unchanged."""
 
     async def drop(self, project: Project) -> None:
         """Forget it."""
@@ -235,8 +237,6 @@ class Checkpoints(Protocol):
         Raises Conflict when that row has another hash."""
 
 
-class Refusals(Protocol):
-    """Refusals, aggregated so that a client in a loop can't fill the disk."""
 class OfflineSwitch(Protocol):
     """Whether the appliance may ask upstreams at all; holds over restarts and in every process."""
 
@@ -248,6 +248,8 @@ class OfflineSwitch(Protocol):
         """Set it and log the act, in one durable transaction."""
 
 
+class Refusals(Protocol):
+    """Refusals, aggregated so that a client in a loop can't fill the disk."""
 
     async def note(self, refusal: Refusal, client: Client, now: datetime) -> None:
         """Count a refusal that a client met; the first of this client and refusal id within an hour makes the
@@ -329,9 +331,9 @@ __all__ = [
     "Checkpoints",
     "Clock",
     "Documents",
+    "OfflineSwitch",
     "PolicyStore",
     "ProvenanceLog",
-    "OfflineSwitch",
     "Publisher",
     "Refusal",
     "Refusals",

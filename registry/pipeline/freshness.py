@@ -12,6 +12,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -117,9 +118,9 @@ class Freshness:
         age = now - currency.checked
         if age <= self._fresh_for:
             return self._give(project, currency, "HIT")
-        if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
         if origin == "public" and self._offline():
             return self._give(project, currency, "OFFLINE")
+        if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
             return self._give(project, currency, "STALE")
         flight = self._flights.start(
             (project, origin), lambda: self._ask(project, origin, source, learn, currency)
@@ -142,9 +143,9 @@ class Freshness:
 
         After a restart nothing is known yet; then what is kept is looked at behind the client's back too.
         """
-        currency = self._known.get(project)
         if origin == "public" and self._offline():
             return
+        currency = self._known.get(project)
         now = self._clock.monotonic()
         if currency is None or currency.origin != origin:
             self._flights.start((project, origin), lambda: self._revive(project, origin, source, learn))
@@ -203,7 +204,13 @@ class Freshness:
             document = await source.index(project, previous)
             document = document and msgspec.structs.replace(document, origin=origin)
             if document is not None and (previous is None or document.sha256 != previous.sha256):
-                await learn(document)
+                try:
+                    await learn(document)
+                    await self._documents.put(project, document)
+                finally:
+                    _discard(document)
+            elif document is not None:
+                await self._documents.put(project, document)
         except RegistryError as error:
             if currency is not None and currency.sha256 is not None:
                 currency.failed, currency.failure = self._clock.monotonic(), error
@@ -212,7 +219,6 @@ class Freshness:
         now = self._clock.monotonic()
         if document is None:
             return await self._absent(project, origin, source, currency, now)
-        await self._documents.put(project, document)
         self._keep_at_hand(project, document)
         if currency is None:
             currency = Currency(document.sha256, origin, now)
@@ -254,5 +260,11 @@ class Freshness:
     def _keep_at_hand(self, project: Project, document: Document) -> None:
         """The one document just fetched is about to be rendered: don't read it back from the volume."""
         self._latest.clear()
-        if len(document.body) <= 16 * 2**20:
+        if not document.path:
             self._latest[project] = document
+
+
+def _discard(fetched: Document) -> None:
+    """Remove the file that a fetched document came in; what is kept is a copy."""
+    if fetched.path:
+        Path(fetched.path).unlink(missing_ok=True)

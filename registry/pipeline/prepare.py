@@ -19,10 +19,8 @@ from registry.model.artifacts import STRONG, Artifact, Digest, strongest
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation, Status
 from registry.model.names import Project
+from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
 from registry.provenance.signatures import RegistryKey, message
-
-GZIP_LEVEL = 2
-"""isal's levels go from 0 to 3; 2 costs a few milliseconds a megabyte and comes near zlib's 6."""
 
 
 class Rules(Protocol):
@@ -81,6 +79,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     signing_key: str = ""
     """PEM of the key that private npm files are signed with; empty to leave them unsigned."""
+    scratch: str = ""
+    """Local directory for what is too large for memory."""
     now: datetime
     wanted: Wanted | None = None
     """None to learn the artifacts only."""
@@ -113,10 +113,17 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 def prepare(job: Job, rules: Rules) -> Prepared:
     """Read a document, decide about every file in it, render what is wanted.
 
-    Raises SourceFailed when the document can't be understood.
+    Raises SourceFailed when the document can't be understood, DocumentLost when its file isn't what was kept.
     """
+    streams = ECOSYSTEMS[job.project.ecosystem].stream_index is not None
+    with opened(job.document, job.scratch, mapped=streams) as document:
+        return _prepared(job, document, rules)
+
+
+def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     ecosystem = ECOSYSTEMS[job.project.ecosystem]
-    index = dated(ecosystem.read_index(job.project, job.document), job.known)
+    index = dated(ecosystem.read_index(job.project, document), job.known)
+    relieve(document)
     # A project that is refused altogether shows its files as they are: its bytes tell why, at the file door.
     filtered = job.filtered and rules.decide_name(job.now).allowed
     withheld: dict[str, Refusal] = {}
@@ -199,6 +206,10 @@ def _render(
         told = {}  # pip shows nothing at all of a project whose every file is yanked
     representation = wanted.representation
     assert representation is not None
+    if job.document.path and ecosystem.stream_index is not None:
+        pieces = ecosystem.stream_index(index, told, base, representation)
+        notice = _notice(told)
+        return pack_pieces(pieces, representation.content_type, revision, notice, job.scratch), None
     body = ecosystem.render_index(index, told, base, representation)
     return pack(body, representation.content_type, revision, _notice(told)), None
 
@@ -207,11 +218,9 @@ def pack(
     body: bytes, content_type: str, revision: str, headers: tuple[tuple[str, str], ...] = ()
 ) -> Rendition:
     """Compress a body and give it its strong ETag, which differs by bytes, form and policy revision."""
-    digest = hashlib.sha256(body)
-    digest.update(f"\0{content_type}\0{revision}".encode())
     return Rendition(
         content_type=content_type,
-        etag=f'"{digest.hexdigest()[:32]}"',
+        etag=etag_of(hashlib.sha256(body).digest(), content_type, revision),
         gzipped=igzip.compress(body, GZIP_LEVEL),
         size=len(body),
         headers=headers,
@@ -298,6 +307,12 @@ def weak(artifact: Artifact) -> Objection:
         reason=f"'{artifact.filename}' is announced without a sha256, sha384 or sha512",
         remedy="Use an upstream that announces strong digests.",
     )
+
+
+def prepare_packed(job: bytes, rules: Rules) -> bytes:
+    """The same over a process boundary: thousands of values cross it as bytes in a few milliseconds, pickled
+    they would hold the interpreter for tenths of a second."""
+    return msgspec.msgpack.encode(prepare(msgspec.msgpack.decode(job, type=Job), rules))
 
 
 def with_objection(decision: Decision, objection: Objection) -> Decision:

@@ -5,10 +5,15 @@ A hit is: look up, compare, give. No parse, no render, no database.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+
+import msgspec
 
 from registry.errors import NotFound, Refused
 from registry.model.artifacts import Holding
@@ -19,12 +24,15 @@ from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare
+from registry.pipeline.large import DocumentLost
+from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare, prepare_packed
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.workers import Workers
 
 LARGE = 256 * 1024
 """Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
+FILE_SHARE = 16
+"""A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
 ALARMS_SHOWN = 20
 """Sentences a document's alarm event carries at most."""
 
@@ -69,8 +77,10 @@ class Renderer:
         secret: bytes,
         workers: Workers,
         signing_key: str = "",
+        scratch: str = "",
     ) -> None:
-        """`signing_key` is the PEM of the key that private npm files are signed with."""
+        """`signing_key` is the PEM of the key that private npm files are signed with, `scratch` a local
+        directory for what is too large for memory."""
         self._policy = policy
         self._resolver = resolver
         self._freshness = freshness
@@ -82,6 +92,8 @@ class Renderer:
         self._secret = secret
         self._workers = workers
         self._signing_key = signing_key
+        self._scratch = scratch
+        self._one_at_a_time = asyncio.Lock()
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
         """What is wanted of a project.
@@ -104,7 +116,7 @@ class Renderer:
         return _answer(project, wanted, shelved, current.state, current.age)
 
     async def kept(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
-        """What is wanted of a project as far as it is here: no upstream is asked, and a private project's back
+        """What is wanted of a project as far as it is here: no upstream is asked, a private project's back
         end is. None for a project without a document. Raises like `rendered`."""
         if self.origin(project) == "private":
             return await self.rendered(project, wanted, root)
@@ -165,8 +177,7 @@ class Renderer:
         if prepared.changes_at is not None:
             until = self._clock.monotonic() + (prepared.changes_at - self._clock.now()).total_seconds()
         entry = _Shelved(prepared.rendition, prepared.refused, prepared.revision, document.sha256, until)
-        size = len(prepared.rendition.gzipped) if prepared.rendition else 0
-        self._shelf.put(key, entry, size + 512)
+        self._shelf.put(key, entry, _weight(prepared.rendition))
         return entry
 
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
@@ -204,14 +215,29 @@ class Renderer:
             root=root,
             secret=self._secret,
             signing_key=self._signing_key,
+            scratch=self._scratch,
             now=self._clock.now(),
             wanted=wanted,
             filtered=filtered,
         )
         rules = policy.artifact_rules(project)
-        if len(document.body) <= LARGE:
+        if not document.path and len(document.body) <= LARGE:
             return prepare(job, rules)
-        return await self._workers.run(prepare, job, rules)
+        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
+        if not document.path:
+            return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+        try:
+            async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
+                return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+        except DocumentLost:
+            await self._freshness.forget(project)
+            raise
+
+    async def _unpacked(self, answer: bytes) -> Prepared:
+        prepared = await asyncio.to_thread(msgspec.msgpack.decode, answer, type=Prepared)
+        if prepared.rendition is not None and prepared.rendition.path:
+            weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
+        return prepared
 
 
 def _answer(project: Project, wanted: Wanted, shelved: _Shelved, state: str, age: int) -> IndexAnswer:
@@ -220,6 +246,17 @@ def _answer(project: Project, wanted: Wanted, shelved: _Shelved, state: str, age
     if shelved.rendition is None:
         raise NotFound(f"'{project.name}' has no version or tag '{wanted.selector}'.")
     return IndexAnswer(shelved.rendition, state, age)
+
+
+def _weight(rendition: Rendition | None) -> int:
+    """What an entry counts for on the shelf: its memory, and a little for a file, which bounds these too."""
+    if rendition is None:
+        return 512
+    return 512 + len(rendition.gzipped) + rendition.packed // FILE_SHARE
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
 
 
 def _known(rows: tuple[Holding, ...]) -> Mapping[str, Known]:

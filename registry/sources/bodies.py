@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 
+import msgspec
 from aiohttp import ClientPayloadError, ClientResponse
 from isal import isal_zlib
 
 from registry.errors import SourceFailed
 from registry.sources.failures import Outage
 from registry.sources.limits import MIB, Limits
+from registry.sources.spool import Spool
 
 CHUNK = 256 * 1024
 """Bytes that are read or decoded in one go: a millisecond's work at most."""
@@ -58,8 +60,21 @@ async def chunks(response: ClientResponse, limits: Limits, name: str) -> AsyncGe
             yield chunk
 
 
-async def read_document(response: ClientResponse, limits: Limits, name: str) -> tuple[bytes, str]:
-    """A whole document, decoded from gzip where it is coded so, and its sha256 in hex.
+class Body(msgspec.Struct, frozen=True):
+    """A whole document."""
+
+    data: bytes = b""
+    """Empty where it lies in a file."""
+    path: str = ""
+    """A gzip file with it, which is the reader's; empty where it is in memory."""
+    sha256: str = ""
+    """Of the document as decoded, in hex."""
+
+
+async def read_document(
+    response: ClientResponse, limits: Limits, name: str, directory: Path | None = None
+) -> Body:
+    """A whole document, decoded from gzip where it is coded so; a large one as a file in `directory`.
 
     It is hashed while it arrives: at the end, 100 MB would hold everybody else up.
 
@@ -76,18 +91,22 @@ async def read_document(response: ClientResponse, limits: Limits, name: str) -> 
     if (response.content_length or 0) > limit:
         raise SourceFailed(too_large)
     inflater = Inflater(name) if "gzip" in coding else None
-    body, hashed = io.BytesIO(), hashlib.sha256()
-    async with aclosing(chunks(response, limits, name)) as arriving:
-        async for chunk in arriving:
-            for piece in inflater.feed(chunk) if inflater else (chunk,):
-                if body.tell() + len(piece) > limit:
-                    raise SourceFailed(too_large)
-                body.write(piece)
-                hashed.update(piece)
-                await asyncio.sleep(0)
-    if inflater is not None:
-        inflater.finish()
-    return body.getvalue(), hashed.hexdigest()
+    body, hashed = Spool(directory), hashlib.sha256()
+    try:
+        async with aclosing(chunks(response, limits, name)) as arriving:
+            async for chunk in arriving:
+                for piece in inflater.feed(chunk) if inflater else (chunk,):
+                    if body.size + len(piece) > limit:
+                        raise SourceFailed(too_large)  # noqa: TRY301 - what was spooled goes with it
+                    body.write(piece)
+                    hashed.update(piece)
+                    await asyncio.sleep(0)
+        if inflater is not None:
+            inflater.finish()
+        return Body(body.finish(), body.path, hashed.hexdigest())
+    except BaseException:
+        body.discard()
+        raise
 
 
 def coding_of(response: ClientResponse) -> str:

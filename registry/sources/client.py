@@ -21,7 +21,7 @@ from yarl import URL
 
 from registry.errors import NotFound, SourceFailed, SourceTimedOut, Unavailable
 from registry.model.ports import Clock
-from registry.sources.bodies import CHUNK, chunks, coding_of, read_document
+from registry.sources.bodies import CHUNK, Body, chunks, coding_of, read_document
 from registry.sources.breaker import Breaker
 from registry.sources.egress import (
     EgressBlocked,
@@ -59,9 +59,11 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     """By lower-case name; the last of each."""
     body: bytes
-    """Empty for a document whose status isn't 200."""
+    """Empty for a document whose status isn't 200, and for one that lies in a file."""
+    path: str
+    """A gzip file with a document that is too large for memory; whoever asked for it removes it."""
     sha256: str
-    """Of `body`, in hex."""
+    """Of the document, in hex."""
 
 
 class Client:
@@ -79,12 +81,12 @@ class Client:
         agent: str,
         alarm: Alarm = note_alarm,
         resolver: AbstractResolver | None = None,
-    ) -> None:
-        self.name = name
         spool: Path | None = None,
         offline: Callable[[], bool] = lambda: False,
-        self.home = home
+    ) -> None:
         """`spool` is a local directory for documents that are too large for memory."""
+        self.name = name
+        self.home = home
         self.limits = limits
         self._tls = tls
         self._proxies = proxies
@@ -92,10 +94,10 @@ class Client:
         self._agent = agent
         self._alarm = alarm
         self._resolver = resolver
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._breakers: dict[Origin, Breaker] = {}
         self._spool = spool
         self._offline = offline
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._breakers: dict[Origin, Breaker] = {}
 
     async def close(self) -> None:
         """End all connections; the client can be used again."""
@@ -113,8 +115,11 @@ class Client:
             try:
                 async with self._exchange("GET", url, asked, rule) as response:
                     wanted = response.status == 200
-                    read = await read_document(response, self.limits, self.name) if wanted else (b"", "")
-                    return _reply(response, *read)
+                    if not wanted:
+                        return _reply(response, Body())
+                    return _reply(
+                        response, await read_document(response, self.limits, self.name, self._spool)
+                    )
             except Outage as outage:
                 if last or not outage.again:
                     raise
@@ -148,6 +153,7 @@ class Client:
 
         Any status below 500 but 429 is an answer. Raises like `fetch`.
         """
+        self._require_online()
         permit = Permit(url, self.home.named)
         breaker = self._breaker(Origin.of(url))
         patience = size / SLOWEST_UPLOAD + UPLOAD_PATIENCE
@@ -155,18 +161,18 @@ class Client:
             complete = {**headers, "Accept-Encoding": "identity"}
             async with await self._ask(method, permit, complete, data, patience) as response:
                 self._check_status(response, breaker)
-                return _reply(response, *await read_document(response, self.limits, self.name))
+                return _reply(response, await read_document(response, self.limits, self.name))
 
     async def probe(self, method: str, path: str) -> str | None:
         """Ask for a path and read nothing: None when the source answers, else a sentence on what fails."""
+        if self._offline():
+            return None
         permit = Permit(self.home.join(path), self.home.named)
         try:
             async with await self._ask(
                 method, permit, {"Accept": "*/*", "Accept-Encoding": "identity"}
             ) as response:
                 status = response.status
-        if self._offline():
-            return None
         except (SourceFailed, SourceTimedOut) as exc:
             return str(exc)
         return str(unexpected(self.name, status)) if status in {401, 403, 407} or status >= 500 else None
@@ -176,6 +182,7 @@ class Client:
         self, method: str, url: URL, headers: Mapping[str, str], rule: Rule
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """One attempt with all its redirects; the body is read inside, so that it counts for the breaker."""
+        self._require_online()
         permit = await rule.admit(url)
         for _ in range(self.limits.redirects + 1):
             breaker = self._breaker(Origin.of(permit.url))
@@ -195,13 +202,6 @@ class Client:
             f"{self.name} redirected more than {self.limits.redirects} times and was given up."
         )
 
-    async def _ask(
-        self,
-        method: str,
-        permit: Permit,
-        headers: Mapping[str, str],
-        data: object = None,
-        patience: float = 0.0,
     def _require_online(self) -> None:
         """Before anything else: offline there is no look-up, and no vote for or against the upstream."""
         if self._offline():
@@ -209,6 +209,13 @@ class Client:
                 f"{self.name} isn't asked, this appliance is offline; `registry offline off` ends that.", 60
             )
 
+    async def _ask(
+        self,
+        method: str,
+        permit: Permit,
+        headers: Mapping[str, str],
+        data: object = None,
+        patience: float = 0.0,
     ) -> aiohttp.ClientResponse:
         """One request on the wire, up to the answer's headers."""
         url, origin = permit.url, Origin.of(permit.url)
@@ -306,6 +313,6 @@ class Client:
             raise SourceFailed(f"{self.name} redirected to something that isn't a URL.") from None
 
 
-def _reply(response: aiohttp.ClientResponse, body: bytes, sha256: str) -> Reply:
+def _reply(response: aiohttp.ClientResponse, body: Body) -> Reply:
     headers = {key.lower(): value for key, value in response.headers.items()}
-    return Reply(response.status, response.url, headers, body, sha256)
+    return Reply(response.status, response.url, headers, body.data, body.path, body.sha256)

@@ -87,6 +87,8 @@ class RegistrySource:
 
         That nothing more is said, or nobody answers, is no failure: what is unknown stays unknown.
         """
+        if document.path:  # larger than memory, and no list of files of one project
+            return document
         gap_path, fill = self._ecosystem.gap_path, self._ecosystem.fill_gaps
         path = await asyncio.to_thread(gap_path, project, document) if gap_path else None
         if path is None or fill is None:
@@ -142,6 +144,7 @@ def read_reply(name: str, reply: Reply, previous: Document | None, clock: Clock)
         raise unexpected(name, reply.status)
     document = Document(
         body=reply.body,
+        path=reply.path,
         content_type=reply.headers.get("content-type", "").partition(";")[0].strip().lower(),
         url=str(reply.url),
         etag=reply.headers.get("etag", ""),

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import apsw
@@ -25,6 +26,9 @@ from registry.storage.moments import micros, moment_of
 from registry.storage.volume import Volume
 
 _LOG = logging.getLogger(__name__)
+_PIECE = 1024 * 1024
+_COPIED = 64 * _PIECE
+"""What a copy counts for when its patience is measured."""
 _LEVEL = 2
 """igzip's default: a tenth of zlib's time for nearly zlib's size."""
 
@@ -39,11 +43,14 @@ class Documents:
     async def get(self, project: Project) -> Document | None:
         """The kept document, verified against its recorded sha256; None if there is none (or it rotted).
 
-        Raises Unavailable when the volume is gone or hangs.
+        One that is too large for memory comes as the path of its file, for whoever reads it to verify. Raises
+        Unavailable when the volume is gone or hangs.
         """
         kept = self._row(project)
         while kept is not None:
             path, sha256 = self._path(project, kept.sha256), kept.sha256
+            if kept.path and await self._volume.run(path.is_file):
+                return kept
             body = await self._volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
             if body is not None:
                 return msgspec.structs.replace(kept, body=body)
@@ -63,7 +70,10 @@ class Documents:
         path = self._path(project, sha256)
         if before is None or before.sha256 != sha256:
             await self._volume.identified()
-            await self._volume.run(lambda: self._store(path, document.body), work=len(document.body))
+            if document.path:
+                await self._volume.run(lambda: self._copy(path, Path(document.path)), work=_COPIED)
+            else:
+                await self._volume.run(lambda: self._store(path, document.body), work=len(document.body))
         row = (
             project.ecosystem,
             project.name,
@@ -74,13 +84,14 @@ class Documents:
             document.last_modified,
             micros(document.checked),
             document.origin,
+            int(document.path != ""),
         )
 
         def job(connection: apsw.Connection) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO document"
-                " (ecosystem, project, sha256, content_type, url, etag, last_modified, checked, origin)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (ecosystem, project, sha256, content_type, url, etag, last_modified, checked, origin,"
+                " large) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
 
@@ -119,15 +130,16 @@ class Documents:
     def _row(self, project: Project) -> Document | None:
         """What is known about the kept document; its body is left empty."""
         row = self._database.row(
-            "SELECT content_type, url, etag, last_modified, sha256, checked, origin FROM document"
+            "SELECT content_type, url, etag, last_modified, sha256, checked, origin, large FROM document"
             " WHERE ecosystem = ? AND project = ?",
             (project.ecosystem, project.name),
         )
         if row is None:
             return None
-        content_type, url, etag, last_modified, sha256, checked, origin = row
+        content_type, url, etag, last_modified, sha256, checked, origin, large = row
         return Document(
             body=b"",
+            path=str(self._path(project, sha256)) if large else "",
             content_type=content_type,
             url=url,
             etag=etag,
@@ -143,14 +155,24 @@ class Documents:
         return self._volume.document(project.ecosystem, name)
 
     def _store(self, path: Path, body: bytes) -> None:
-        self._volume.require_identity()
         packed = igzip.compress(body, _LEVEL, mtime=0)
-        self._volume.require_space(len(packed))
+        self._write(path, len(packed), (packed,))
+
+    def _copy(self, path: Path, source: Path) -> None:
+        """Take over a file that is a gzip already."""
+        with source.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            self._write(path, size, iter(lambda: file.read(_PIECE), b""))
+
+    def _write(self, path: Path, size: int, pieces: Iterable[bytes]) -> None:
+        self._volume.require_identity()
+        self._volume.require_space(size)
         path.parent.parent.mkdir(mode=0o755, exist_ok=True)
         descriptor, temp = temp_file(self._volume.temp)
         try:
             try:
-                write_all(descriptor, packed)
+                for piece in pieces:
+                    write_all(descriptor, piece)
             except BaseException:
                 os.close(descriptor)
                 raise

@@ -194,4 +194,9 @@ CREATE TABLE blob_use (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS)
+_LARGE = """
+-- whether a document's body is too large for memory, and is given as a file
+ALTER TABLE document ADD COLUMN large INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS, _LARGE)

@@ -17,6 +17,7 @@ from registry.model.indexes import Rendition
 from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.pipeline.verify import HELD_BACK
+from registry.web.packed import PackedResponse
 from registry.web.ranges import Span, parse_range
 
 STREAM_AFTER = 2.0
@@ -38,7 +39,16 @@ def matches(request: web.BaseRequest, etag: str) -> bool:
     return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 
-def rendition_response(request: web.BaseRequest, answer: IndexAnswer, cache_control: str) -> web.Response:
+def takes_bytes(request: web.BaseRequest, sha256: str, size: int) -> bool:
+    """Whether the answer will have bytes of the file: no HEAD, condition that holds or range beyond it."""
+    etag = f'"{sha256}"'
+    whole = request.method == hdrs.METH_GET and not matches(request, etag)
+    return whole and parse_range(request, size, etag) is not None
+
+
+def rendition_response(
+    request: web.BaseRequest, answer: IndexAnswer, cache_control: str
+) -> web.StreamResponse:
     """A rendered index, or the 304 that says the client has it."""
     rendition = answer.rendition
     headers = {
@@ -54,6 +64,8 @@ def rendition_response(request: web.BaseRequest, answer: IndexAnswer, cache_cont
         headers["Warning"] = '110 - "the source could not be asked; this is what it said last"'
     if matches(request, rendition.etag):
         return web.Response(status=304, headers=headers)
+    if rendition.path:
+        return PackedResponse(rendition, headers, unpack=not _accepts_gzip(request))
     if _accepts_gzip(request):
         headers[hdrs.CONTENT_ENCODING] = "gzip"
         return web.Response(body=rendition.gzipped, headers=headers)
@@ -163,7 +175,7 @@ async def flight_response(
             landed = await asyncio.shield(flight.done)
     except TimeoutError:
         return await _stream(request, answer, headers)
-    if deliver and not matches(request, f'"{landed.sha256}"'):
+    if deliver and takes_bytes(request, landed.sha256, landed.size):
         await answer.record(landed.sha256)
     here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
     return FileResponse(here, headers)

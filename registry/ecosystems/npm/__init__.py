@@ -11,7 +11,7 @@ from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range
 from registry.ecosystems.npm.paths import artifact_path, index_path, parse_ask
 from registry.ecosystems.npm.publication import parse_document, parse_upload
 from registry.ecosystems.npm.refusal import render_error, render_refusal
-from registry.ecosystems.npm.render import FULL, INSTALL, negotiate, render_index, render_manifest
+from registry.ecosystems.npm.render import FULL, INSTALL, negotiate, render_index, render_manifest, stream_index
 from registry.model.ecosystem import Ecosystem
 
 
@@ -25,6 +25,7 @@ NPM = Ecosystem(
     parse_name=parse_name,
     parse_pattern=parse_pattern,
     parse_range=parse_range,
+    version_key=version_key,
     parse_ask=parse_ask,
     index_path=index_path,
     artifact_path=artifact_path,
@@ -35,6 +36,7 @@ NPM = Ecosystem(
     representations=(FULL, INSTALL),
     read_index=read_index,
     render_index=render_index,
+    stream_index=stream_index,
     settle_tags=settled_tags,
     render_manifest=render_manifest,
     render_tombstone=None,

@@ -1,8 +1,8 @@
 """Packument → canonical index: what policy and the file door need is read, the rest is carried.
 
-Each version's manifest is carried as the JSON it arrived in (`Artifact.carried`), the other top-level
-fields as one JSON object (`Index.carried`), so nothing that we don't understand is lost or reworded.
-Whatever is forged or broken in one version drops that version; a document that isn't a packument of the
+Each version's manifest is carried as the JSON it arrived in (`Artifact.carried`), a view of the document's
+body and not a copy: the largest packuments are a hundred megabytes. The other top-level fields are carried
+as one JSON object (`Index.carried`), so nothing that we don't understand is lost or reworded. Whatever is forged or broken in one version drops that version; a document that isn't a packument of the
 project that was asked for is SourceFailed.
 """
 
@@ -86,7 +86,7 @@ def read_index(project: Project, document: Document) -> Index:
     dropped: list[str] = []
     for version, manifest in manifests.items():
         try:
-            artifacts.append(_artifact(project, version, bytes(manifest), times))
+            artifacts.append(_artifact(project, version, manifest, times))
         except _Broken as error:
             dropped.append(f"Version {version[:60]!a} was left out: {error}.")
     tags = {
@@ -211,7 +211,7 @@ def _sri(entry: str) -> Digest | None:
     return Digest(algorithm, raw.hex()) if len(raw) == _DIGEST_SIZES.get(algorithm) else None
 
 
-def _artifact(project: Project, version: str, manifest: bytes, times: Mapping[str, Any]) -> Artifact:
+def _artifact(project: Project, version: str, manifest: msgspec.Raw, times: Mapping[str, Any]) -> Artifact:
     if parse_version(version) is None:
         raise _Broken("it is not a version")
     facts = _facts(project, version, manifest)
@@ -238,7 +238,7 @@ def _artifact(project: Project, version: str, manifest: bytes, times: Mapping[st
     )
 
 
-def _facts(project: Project, version: str, manifest: bytes) -> _Facts:
+def _facts(project: Project, version: str, manifest: msgspec.Raw) -> _Facts:
     try:
         fields = FIELDS.decode(manifest)
         dist = FIELDS.decode(fields["dist"])

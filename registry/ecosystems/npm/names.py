@@ -131,6 +131,16 @@ def parse_version(text: str) -> nodesemver.SemVer | None:
     return parsed
 
 
+def version_key(text: str) -> tuple[object, ...] | None:
+    """A version by its place in semver's order (precedence, section 11), or None."""
+    parsed = parse_version(text)
+    if parsed is None:
+        return None
+    # A release is above its pre-releases, a number below a word, and the shorter of two below the longer.
+    parts = tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in parsed.prerelease)
+    return parsed.major, parsed.minor, parsed.patch, not parts, parts
+
+
 def clean_version(text: str) -> str | None:
     """The version as npm itself writes it (`v1.2.3` and `1.2.3+build` are `1.2.3`), else None."""
     parsed = parse_version(text.strip().lstrip("="))

@@ -6,7 +6,7 @@ its source sent: integrity, signatures, deprecations and trust evidence can't be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -28,6 +28,9 @@ ABBREVIATED = frozenset(
 )
 """What an installer needs of a version; `_npmUser` because pnpm reads its trust evidence there."""
 
+_VERSIONS = object()
+"""Stands in a document for the versions, which are written one by one."""
+
 _TOLD_REASONS = 10
 _TOLD_VERSIONS = 5
 
@@ -43,6 +46,13 @@ def render_index(
     index: Index, withheld: Mapping[str, Refusal], base: str, representation: Representation
 ) -> bytes:
     """The packument without the withheld versions, which are told in `policyRestrictions` (npm 11)."""
+    return b"".join(stream_index(index, withheld, base, representation))
+
+
+def stream_index(
+    index: Index, withheld: Mapping[str, Refusal], base: str, representation: Representation
+) -> Iterator[bytes]:
+    """The same in pieces, a version at a time."""
     offered = [a for a in index.artifacts if a.filename not in withheld]
     carried = FIELDS.decode(index.carried) if index.carried else {}
     times = _times(offered, carried)
@@ -53,12 +63,31 @@ def render_index(
     else:
         document |= carried
     document["dist-tags"] = settled_tags(index.tags, [a.version for a in offered])
-    document["versions"] = {a.version: msgspec.Raw(_manifest(a, base, abbreviated=install)) for a in offered}
+    document["versions"] = _VERSIONS
     # Not part of npm's abbreviated form, but pnpm needs it there for its own age rule.
     document["time"] = times or None
     if len(offered) < len(index.artifacts):
         document["policyRestrictions"] = _restrictions(index, withheld)
-    return msgspec.json.encode({key: part for key, part in document.items() if part is not None})
+    opening = b"{"
+    for key, part in document.items():
+        if part is None:
+            continue
+        yield opening + msgspec.json.encode(key) + b":"
+        if part is _VERSIONS:
+            yield from _versions(offered, base, abbreviated=install)
+        else:
+            yield msgspec.json.encode(part)
+        opening = b","
+    yield b"}"
+
+
+def _versions(offered: Iterable[Artifact], base: str, *, abbreviated: bool) -> Iterator[bytes]:
+    opening = b"{"
+    for artifact in offered:
+        yield opening + msgspec.json.encode(artifact.version) + b":"
+        yield _manifest(artifact, base, abbreviated=abbreviated)
+        opening = b","
+    yield b"{}" if opening == b"{" else b"}"
 
 
 def render_manifest(
