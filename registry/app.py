@@ -9,14 +9,14 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from registry import __version__
 from registry.ecosystems import ECOSYSTEMS
@@ -89,6 +89,9 @@ from registry.web.traffic import Traffic
 AGENT = f"registry-appliance/{__version__}"
 LOOK = 1.0
 """Seconds between two looks at a file that may change: policy.toml, the certificate."""
+
+FOLLOW = 0.25
+"""Seconds between two looks at what other processes decided."""
 
 journal = logging.getLogger("registry.app")
 
@@ -182,6 +185,7 @@ async def assemble(
             clock=around.clock,
         )
         await policy.load()
+        _in_background(_follow(kept, policy), stack)
         line = _line(settings, kept, people, sources, policy, around.clock, stack)
         yield _web(settings, kept, people, sources, policy, line, audit, around.clock), policy
 
@@ -241,14 +245,32 @@ def _proof(settings: Settings, kept: _Kept, clock: Clock, stack: AsyncExitStack)
         clock=clock,
     )
     stack.push_async_callback(audit.seal)
-    tending = asyncio.create_task(audit.tend())
+    _in_background(audit.tend(), stack)
+    return audit
+
+
+async def _follow(kept: _Kept, policy: JoinedPolicy) -> None:
+    """Let what operators decided in another process count here too."""
+    generation = kept.policy_store.generation()
+    while True:
+        await asyncio.sleep(FOLLOW)
+        with contextlib.suppress(RegistryError):
+            kept.offline.read_again()
+            now = kept.policy_store.generation()
+            if now != generation:
+                await policy.reload()
+                generation = now
+
+
+def _in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
+    """Do it until the appliance stops."""
+    task = asyncio.create_task(work)
 
     async def stop() -> None:
-        tending.cancel()
-        await asyncio.gather(tending, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(stop)
-    return audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from registry.storage.provenance_log import append
 
 _COLUMNS = "id, ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff"
 _IN_FORCE = f"SELECT {_COLUMNS} FROM policy_entry WHERE removed IS NULL ORDER BY id"  # noqa: S608 - constants
+_GENERATION = "SELECT coalesce(max(id), 0), count(removed) FROM policy_entry"
 _REMOVE = (
     "UPDATE policy_entry SET removed = ?"  # noqa: S608 - constants
     f" WHERE id = ? AND removed IS NULL RETURNING {_COLUMNS}"
@@ -29,6 +30,11 @@ class PolicyStore:
     async def entries(self) -> tuple[PolicyEntry, ...]:
         """Those in force (not removed), oldest first; ended ones included, the engine reads `until`."""
         return tuple(map(_entry, self._database.rows(_IN_FORCE)))
+
+    def generation(self) -> tuple[int, int]:
+        """Differs after every change, also one that another process made. A point look-up."""
+        row = self._database.row(_GENERATION)
+        return (int(row[0]), int(row[1])) if row else (0, 0)
 
     async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
         """Store it and log the act, in one durable transaction; gives it back with its id."""

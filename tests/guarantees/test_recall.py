@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from registry.model.accounts import PolicyEntry
+from registry.model.events import Kind
+from registry.storage.database import Database
+from registry.storage.policy_store import PolicyStore
 from tests.guarantees.house import House, path_of
 from tests.policy.worlds import GUARDED
+from tests.specimens import NOW, event
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
 OBSERVING = GUARDED.replace('"guarded"', '"observe"')
@@ -128,3 +134,18 @@ async def test_a_recalled_version_can_not_be_published_again(house: House) -> No
     await recall(house, "pypi", "ours", "1.0")
     assert (await house.upload(make_wheel("ours", "1.0"))).status == 403
     assert (await house.upload(make_wheel("ours", "1.1"))).status == 200
+
+
+async def test_a_recall_made_in_another_process_counts_here_too(stocked: House) -> None:
+    house = stocked
+    other = Database.open(house.data / "registry.db")
+    try:
+        entry = PolicyEntry(
+            ecosystem="pypi", kind="recall", pattern="demo", reason="why", author="ada", created=NOW
+        )
+        await PolicyStore(other).add(entry, event(Kind.ADMIN))
+        async with asyncio.timeout(10):
+            while (await house.ask(path_of(BAD))).status != 403:  # noqa: ASYNC110 - another process tells nobody
+                await asyncio.sleep(0.01)
+    finally:
+        other.close()
