@@ -84,6 +84,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     wanted: Wanted | None = None
     """None to learn the artifacts only."""
+    learns: bool = True
+    """Whether the artifacts are wanted back; the thousands of a large index are worth leaving out."""
     filtered: bool = True
     """False for a client that is about to write a private document back."""
 
@@ -140,7 +142,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         artifact = signed(artifact, known)
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
-        announced.append(msgspec.structs.replace(listed, carried=b""))
+        if job.learns:
+            announced.append(msgspec.structs.replace(listed, carried=b""))
         artifacts.append(artifact)
         if not filtered:
             continue
@@ -154,7 +157,7 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     index = msgspec.structs.replace(index, artifacts=shown)
     rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
     return Prepared(
-        artifacts=tuple(announced),
+        artifacts=tuple(announced) if job.learns else (),
         tags=dict(index.tags),
         status=index.status,
         rendition=rendition,

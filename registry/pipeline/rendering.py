@@ -157,6 +157,10 @@ class Renderer:
         """Whose word about the project counts now: `private` or `public`."""
         return self._resolver.origin(self._policy.current, project)
 
+    async def vanished(self, project: Project) -> None:
+        """Its upstream has it no longer: its files count as removed, what is here is kept."""
+        await self._catalogue.remember(project, (), "public", self._clock.now())
+
     async def forget(self, project: Project) -> None:
         """Our own rows about the project changed: render it anew."""
         self._shelf.drop((project.ecosystem, project.name))
@@ -182,8 +186,12 @@ class Renderer:
 
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
-        prepared = await self._prepare(project, document, wanted, root)
-        await self._catalogue.remember(project, prepared.artifacts, document.origin, self._clock.now())
+        prepared = await self._prepare(project, document, wanted, root, learns=True)
+        quarantined = prepared.status is not None and prepared.status.status == "quarantined"
+        artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
+        vanished_as = "quarantined" if quarantined else "removed"
+        now = self._clock.now()
+        await self._catalogue.remember(project, artifacts, document.origin, now, vanished_as)
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:
@@ -203,7 +211,14 @@ class Renderer:
         )
 
     async def _prepare(
-        self, project: Project, document: Document, wanted: Wanted | None, root: str, *, filtered: bool = True
+        self,
+        project: Project,
+        document: Document,
+        wanted: Wanted | None,
+        root: str,
+        *,
+        filtered: bool = True,
+        learns: bool = False,
     ) -> Prepared:
         policy: Policy = self._policy.current
         rows = await self._catalogue.holdings(project)
@@ -211,7 +226,7 @@ class Renderer:
             project=project,
             document=document,
             origin=document.origin,
-            known=_known(rows),
+            known={},
             root=root,
             secret=self._secret,
             signing_key=self._signing_key,
@@ -219,11 +234,13 @@ class Renderer:
             now=self._clock.now(),
             wanted=wanted,
             filtered=filtered,
+            learns=learns,
         )
         rules = policy.artifact_rules(project)
         if not document.path and len(document.body) <= LARGE:
-            return prepare(job, rules)
-        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
+            return prepare(msgspec.structs.replace(job, known=_known(rows)), rules)
+        packed = await asyncio.to_thread(_packed, job, rows)
+        del rows
         if not document.path:
             return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
         try:
@@ -259,6 +276,10 @@ def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
 
 
+def _packed(job: Job, rows: tuple[Holding, ...]) -> bytes:
+    return msgspec.msgpack.encode(msgspec.structs.replace(job, known=_known(rows)))
+
+
 def _known(rows: tuple[Holding, ...]) -> Mapping[str, Known]:
     return {
         row.artifact.filename: Known(
@@ -270,3 +291,8 @@ def _known(rows: tuple[Holding, ...]) -> Mapping[str, Known]:
         )
         for row in rows
     }
+
+
+def _quarantined(artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """Files of a project that its index has quarantined as a whole (PEP 792)."""
+    return tuple(msgspec.structs.replace(artifact, withdrawn="quarantined") for artifact in artifacts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from registry.ecosystems.npm.contents import inspect
 from registry.ecosystems.npm.index import read_index, settled_tags
-from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range
+from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range, version_key
 from registry.ecosystems.npm.paths import artifact_path, index_path, parse_ask
 from registry.ecosystems.npm.publication import parse_document, parse_upload
 from registry.ecosystems.npm.refusal import render_error, render_refusal

@@ -116,6 +116,14 @@ def parse_version(text: str) -> str:
         raise Malformed(f"{shown(text)} isn't a version (PEP 440).") from None
 
 
+def version_key(text: str) -> Version | None:
+    """A version by its place in PEP 440's order, or None."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
 def parse_filename(project: Project, filename: str) -> FileName:
     """What the name of a file says, which must be a wheel or an sdist of `project`. Raises Malformed."""
     if len(filename) > MAX_FILENAME:
