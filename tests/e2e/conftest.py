@@ -45,10 +45,10 @@ def house(
 
 
 @contextmanager
-def lived_in(house: House) -> Iterator[House]:
-    """A house from its start to its end."""
+def lived_in(house: House, *command: str) -> Iterator[House]:
+    """A house from its start, by this command, to its end."""
     try:
-        house.start()
+        house.start(*([command] if command else []))
         yield house
         if house.process is not None:
             house.stop()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import requests
 from tests.e2e.said import Said, run
 
 ROOT = Path(__file__).resolve().parents[2]
+GREETING = "The registry is ready"
 PATIENCE = 60.0
 """Seconds after which something that should happen has hung."""
 
@@ -102,28 +103,37 @@ class House:
 
     # its life
 
-    def start(self) -> None:
-        """Start it and wait until every part is ready."""
+    def start(self, command: Sequence[str] = (sys.executable, "-m", "registry.appliance")) -> None:
+        """Start it and wait until every part is ready and it has said so."""
+        self.terminal.touch()
+        greetings = self.terminal.read_text("utf-8").count(GREETING)
         with self.terminal.open("ab") as terminal:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "registry.appliance"],
+                command,
                 cwd=ROOT,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=terminal,
                 stderr=terminal,
             )
-        self.wait_until(self.is_ready, "ready")
+
+        def has_greeted() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.terminal.read_text("utf-8")
+            return self.terminal.read_text("utf-8").count(GREETING) > greetings
+
+        self.wait_until(has_greeted, "ready")
+        assert self.is_ready()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to stop; no process of it may be left."""
         assert self.process is not None
-        family = descendants(self.process.pid)
+        family = self.family()
         self.process.send_signal(number)
         status = self.process.wait(PATIENCE)
         self.process = None
         assert status == 0, self.terminal.read_text("utf-8")
-        assert [pid for pid in family if is_alive(*pid)] == []
+        assert survivors(family) == []
 
     def restart(self, **upstreams: str) -> None:
         """Stop it and start it on the same data."""
@@ -151,10 +161,14 @@ class House:
             assert time.monotonic() < end, f"never {what}:\n{self.terminal.read_text('utf-8')}"
             time.sleep(0.05)
 
+    def family(self) -> list[tuple[int, str]]:
+        """Its processes, for `survivors`."""
+        assert self.process is not None
+        return descendants(self.process.pid)
+
     def child(self, *words: str) -> int:
         """The process below it whose command line has these words."""
-        assert self.process is not None
-        for pid, _ in descendants(self.process.pid):
+        for pid, _ in self.family():
             if all(word in command_line(pid) for word in words):
                 return pid
         raise AssertionError(f"no process with {words}")
@@ -181,7 +195,7 @@ class House:
 
     def set_policy(self, text: str) -> None:
         """Write the policy file and wait until what it says is in force, or refused as wrong."""
-        before = self.answer("policy", "status")
+        before = self.policy_status()
         self.policy.write_text(text, "utf-8")
 
         def has_changed() -> bool:
@@ -211,10 +225,13 @@ def descendants(pid: int) -> list[tuple[int, str]]:
     return [(each, fields[19]) for each in found if (fields := _stat(each))]
 
 
-def is_alive(pid: int, began: str) -> bool:
-    """Whether this very process still runs; one that only waits to be collected doesn't."""
-    fields = _stat(pid)
-    return bool(fields) and fields[19] == began and fields[0] != "Z"
+def survivors(family: Iterable[tuple[int, str]]) -> list[str]:
+    """The command lines of those that still run; one that only waits to be collected doesn't."""
+    return [
+        command_line(pid)
+        for pid, began in family
+        if (fields := _stat(pid)) and fields[19] == began and fields[0] != "Z"
+    ]
 
 
 def command_line(pid: int) -> str:

@@ -48,7 +48,7 @@ class Machine:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
             "UV_CACHE_DIR": str(folder / "cache" / "uv"),
-            "UV_PYTHON": sys.executable,
+            "UV_PYTHON": str(self.python),
             "UV_PYTHON_DOWNLOADS": "never",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "npm_config_userconfig": str(self.home / ".npmrc"),
