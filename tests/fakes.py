@@ -15,6 +15,7 @@ import msgspec
 from registry.errors import Conflict, IntegrityFailed, NotFound
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
+from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
@@ -299,6 +300,17 @@ class CatalogueInMemory:
         self.rows[key] = _replace(fresh, origin="private", metadata_blob=metadata_blob, gone=False)
         self._private.add(artifact.project)
 
+    async def yank(
+        self, project: Project, filenames: Sequence[str], reason: str | None, event: Event
+    ) -> None:
+        rows = [self._known(project, filename) for filename in filenames]
+        if any(row.origin != "private" or row.gone for row in rows):
+            raise NotFound("Not published here.")
+        self._log.append(event)
+        for row in rows:
+            yanked = _replace(row, artifact=_replace(row.artifact, yanked=reason))
+            self.rows[project, row.artifact.filename] = yanked
+
     async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
         rows = [self._known(project, filename) for filename in filenames]
         if any(row.origin != "private" for row in rows):
@@ -458,3 +470,16 @@ class AccountsInMemory:
             raise NotFound(f"There is no token {token_id} in force.")
         self._log.append(event)
         self._tokens[token_id] = _replace(token, revoked=at)
+
+
+class AttestationsInMemory:
+    """Attestations."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Project, dict[str, Attested]] = {}
+
+    async def attested(self, project: Project) -> Mapping[str, Attested]:
+        return self.rows.get(project, {})
+
+    async def attest(self, project: Project, attested: Attested) -> None:
+        self.rows.setdefault(project, {})[attested.filename] = attested

@@ -89,7 +89,7 @@ class Ecosystem:
     read_index: Callable[[Project, Document], Index]
     """A source's document → the canonical index; forged or broken entries dropped. Raises SourceFailed."""
     gap_path: Callable[[Project, Document], str | None] | None = None
-    """Where a source may say what its document leaves out, from its base URL; None when nothing is left out."""
+    """Where a source may say what its document leaves out, from its base URL; None if that is nothing."""
     fill_gaps: Callable[[Project, Document, bytes], Document] | None = None
     """(project, document, what was found there) → the document with what that adds to it."""
     render_index: RenderIndex

@@ -13,12 +13,13 @@ from typing import IO, Protocol
 
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, LoggedEvent
 from registry.model.indexes import Document
 from registry.model.names import Project
-from registry.model.publications import Publication
+from registry.model.publications import Publication, Stocked
 
 
 class Clock(Protocol):
@@ -171,6 +172,12 @@ class Catalogue(Protocol):
         when the file name was ever used with other bytes or was unpublished, or the project is known as
         public and not `claimed` by an operator. The same bytes once more change and log nothing."""
 
+    async def yank(
+        self, project: Project, filenames: Sequence[str], reason: str | None, event: Event
+    ) -> None:
+        """Mark private files yanked for a reason ('' for none given), or not yanked (None), and log it.
+        Raises NotFound for a file that isn't published here."""
+
     async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
         """Mark private files unpublished (their names are never reused) and log it."""
 
@@ -183,6 +190,26 @@ class Catalogue(Protocol):
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""
+
+
+class Attestations(Protocol):
+    """Who built which file."""
+
+    async def attested(self, project: Project) -> Mapping[str, Attested]:
+        """All that is known of a project's files, by file name."""
+
+    async def attest(self, project: Project, attested: Attested) -> None:
+        """Remember what is known of one file; durable when this returns."""
+
+
+class Stock(Protocol):
+    """What lies in a private back end, whatever our rows say."""
+
+    async def stocked(self) -> tuple[Stocked, ...]:
+        """Every file that it has. Raises SourceFailed, SourceTimedOut."""
+
+    async def remove(self, stocked: Stocked) -> None:
+        """Take the file's whole version out of it; no failure where it is gone. Raises like `stocked`."""
 
 
 class ProvenanceLog(Protocol):
@@ -326,6 +353,7 @@ class Spool(Protocol):
 
 __all__ = [
     "Accounts",
+    "Attestations",
     "Blobs",
     "Catalogue",
     "Checkpoints",
@@ -342,4 +370,5 @@ __all__ = [
     "Source",
     "Spool",
     "Staging",
+    "Stock",
 ]

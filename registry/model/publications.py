@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -29,6 +30,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """With the digests we computed, and `published` unset: the clock is the line's."""
     metadata: bytes | None = None
     """Core metadata taken out of the file itself (wheels), for PEP 658."""
+    attestations: bytes = b""
+    """PEP 740 attestations that came with it: a JSON array, each of them about this very file."""
     body: bytes = b""
     """What the private back end is sent beside the file: npm's document without attachments."""
 
@@ -39,3 +42,12 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     project: Project
     version: str
     metadata: bytes | None = None
+
+
+class Stocked(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it lies in a private back end."""
+
+    filename: str
+    sha256: str
+    """As the back end computes it; empty where it says none."""
+    modified: datetime | None = None

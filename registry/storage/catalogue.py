@@ -149,6 +149,21 @@ class Catalogue:
 
         await self._database.write(job)
 
+    async def yank(
+        self, project: Project, filenames: Sequence[str], reason: str | None, event: Event
+    ) -> None:
+        """Mark private files yanked, or with None not yanked, and log it. Raises NotFound."""
+
+        def job(connection: apsw.Connection) -> None:
+            for filename in filenames:
+                known = _known(connection, project, filename)
+                if known.origin != "private" or known.gone:
+                    raise NotFound(f"{filename} isn't published here, so it can't be yanked here.")
+                _write(connection, _replace(known, artifact=_replace(known.artifact, yanked=reason)))
+            append(connection, event)
+
+        await self._database.write(job)
+
     async def retire(self, project: Project, filenames: Sequence[str], event: Event) -> None:
         """Mark private files unpublished (their names are never reused) and log it. Raises NotFound."""
 

@@ -264,6 +264,27 @@ async def test_an_unpublished_name_is_never_used_again(catalogue: Catalogue, log
     assert len(await log.events()) == 2
 
 
+async def test_a_private_file_is_yanked_for_a_reason_and_given_back(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH))
+    for reason in ("broken", "", None):
+        await catalogue.yank(FOO, [WHEEL.filename], reason, event(Kind.PUBLISH, detail={"change": "yank"}))
+        assert (await row(catalogue)).artifact.yanked == reason
+    assert len(await log.events()) == 4
+
+
+async def test_only_what_is_published_here_can_be_yanked(catalogue: Catalogue, log: ProvenanceLog) -> None:
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    await catalogue.publish(WHEEL, None, event(Kind.PUBLISH), claimed=True)
+    await catalogue.retire(FOO, [WHEEL.filename], event(Kind.PUBLISH))
+    for filenames in ([SDIST.filename], [WHEEL.filename], ["foo-9.tar.gz"], [WHEEL.filename, SDIST.filename]):
+        with pytest.raises(NotFound):
+            await catalogue.yank(FOO, filenames, "broken", event(Kind.PUBLISH))
+    assert (await row(catalogue, SDIST)).artifact.yanked == ""
+    assert len(await log.events()) == 2
+
+
 async def test_only_what_was_published_here_can_be_unpublished(
     catalogue: Catalogue, log: ProvenanceLog
 ) -> None:
