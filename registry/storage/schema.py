@@ -199,4 +199,45 @@ _LARGE = """
 ALTER TABLE document ADD COLUMN large INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS, _LARGE)
+_ADVISORIES = """
+-- advisories, and what each says about a project; a withdrawn one says nothing
+CREATE TABLE advisory (
+    id       TEXT NOT NULL PRIMARY KEY,
+    modified INTEGER NOT NULL,
+    malware  INTEGER NOT NULL,
+    severity TEXT NOT NULL,
+    summary  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE affected (
+    ecosystem TEXT NOT NULL,
+    project   TEXT NOT NULL,
+    advisory  TEXT NOT NULL,
+    versions  TEXT NOT NULL,
+    spans     TEXT NOT NULL,
+    PRIMARY KEY (ecosystem, project, advisory)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX affected_advisory ON affected (advisory);
+"""
+
+_WITHDRAWALS = """
+-- what its source did to a file: `quarantined`, `removed`, or nothing
+ALTER TABLE artifact ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
+"""
+
+_ATTESTATIONS = """
+-- who built a file (PEP 740), as far as that was checked
+CREATE TABLE attestation (
+    ecosystem  TEXT NOT NULL,
+    project    TEXT NOT NULL,
+    filename   TEXT NOT NULL,
+    version    TEXT NOT NULL,
+    verdict    TEXT NOT NULL,
+    publisher  TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    checked    INTEGER NOT NULL,
+    provenance TEXT NOT NULL,  -- sha256 of the document among the blobs of the file's origin, or ''
+    PRIMARY KEY (ecosystem, project, filename)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS, _LARGE, _ADVISORIES, _WITHDRAWALS, _ATTESTATIONS)
