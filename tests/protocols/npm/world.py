@@ -73,6 +73,8 @@ class Appliance:
     upstream: LyingUpstream
     session: aiohttp.ClientSession
     token: str = field(repr=False)
+    storage: Path
+    """Where Verdaccio keeps its packages."""
 
     async def ask(
         self,
@@ -143,6 +145,7 @@ class BackEnds:
     """Where the private back ends listen, and the file with each one's credentials."""
 
     environ: Mapping[str, str]
+    storage: Path
 
 
 @contextlib.contextmanager
@@ -157,7 +160,8 @@ def verdaccio(folder: Path) -> Iterator[BackEnds]:
                 "REGISTRY_VERDACCIO_URL": f"http://127.0.0.1:{port}/",
                 "REGISTRY_VERDACCIO_CREDENTIALS": str(credentials),
                 "REGISTRY_PYPISERVER_URL": f"http://127.0.0.1:{free_port()}/",
-            }
+            },
+            private / "npm",
         )
 
 
@@ -193,6 +197,7 @@ async def appliance(
                     upstream=upstream,
                     session=session,
                     token=(settings.data / "keys" / "admin-token").read_text().strip(),
+                    storage=back_end.storage,
                 )
             finally:
                 await runner.cleanup()
