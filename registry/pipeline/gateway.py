@@ -136,13 +136,13 @@ class Gateway:
         ask: ArtifactAsk,
         root: str,
         client: Client,
-        delivers: Callable[[str], bool],
+        delivers: Callable[[str, int], bool],
         *,
         fetches: bool = True,
     ) -> FileAnswer | FlightAnswer | FactsAnswer | BytesAnswer:
         """A file, or its core metadata; decided on every request, also for bytes that are here.
 
-        `delivers(sha256)` says whether the client will get bytes of a file that is here: a HEAD or a
+        `delivers(sha256, size)` says whether the client will get bytes of a file that is here: a HEAD or a
         conditional hit makes no row in the log. Without `fetches` (HEAD), a file that isn't here is described
         and not fetched, where its size is known. Raises Refused, NotFound, Unavailable, what sources raise.
         """
@@ -163,7 +163,7 @@ class Gateway:
             if not fetches and holding.artifact.size is not None:
                 return FactsAnswer(holding.artifact.size, _sha256(holding))
             return await self._fetch(holding, client, policy.revision)
-        if delivers(holding.blob):
+        if delivers(holding.blob, holding.blob_size or 0):
             await self._deliver(holding, client, policy.revision, holding.blob)
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
 

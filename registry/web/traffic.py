@@ -6,6 +6,7 @@ One handler for all ecosystems. What is particular to one of them is in its fold
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -39,8 +40,8 @@ from registry.web.responses import (
     bytes_response,
     facts_response,
     flight_response,
-    matches,
     rendition_response,
+    takes_bytes,
 )
 from registry.web.services import Services
 from registry.web.site import Site
@@ -150,11 +151,10 @@ class Traffic:
     async def _file(
         self, request: web.Request, ask: ArtifactAsk, root: str, client: Client, cache_control: str
     ) -> web.StreamResponse:
-        def delivers(sha256: str) -> bool:
-            return request.method == hdrs.METH_GET and not matches(request, f'"{sha256}"')
-
         fetches = request.method == hdrs.METH_GET
-        answer = await self._gateway.artifact(ask, root, client, delivers, fetches=fetches)
+        answer = await self._gateway.artifact(
+            ask, root, client, partial(takes_bytes, request), fetches=fetches
+        )
         if isinstance(answer, BytesAnswer):
             return bytes_response(request, answer, cache_control)
         headers = {hdrs.CACHE_CONTROL: cache_control, "X-Content-Type-Options": "nosniff"}

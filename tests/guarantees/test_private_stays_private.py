@@ -1,0 +1,207 @@
+"""I6: a name that is ours leaves in no path, query, header or body, whatever door it is asked at.
+
+Rows P1 to P4. The upstream remembers every byte it was sent; the canary must not be in it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from tests.guarantees.house import JSON, House
+from tests.policy.worlds import GUARDED
+from tests.upstream import LyingUpstream, make_tarball, make_wheel
+
+OURS = '[pypi]\nmode = "guarded"\nours = ["acme-*"]\n[npm]\nmode = "guarded"\nours = ["@acme/*", "acme-*"]\n'
+
+WHEEL = make_wheel("acme-canary", "1.0")
+SCOPED = make_tarball("@acme/canary", "1.0.0")
+TARBALL = make_tarball("acme-canary", "1.0.0")
+IMPOSTORS = (
+    make_wheel("acme-canary", "99.0"),
+    make_tarball("@acme/canary", "99.0.0"),
+    make_tarball("acme-canary", "99.0.0"),
+)
+
+DOORS = [
+    ("GET", "/pypi/simple/acme-canary/"),
+    ("GET", "/pypi/simple/Acme_Canary"),
+    ("GET", "/pypi/simple/acme--canary/"),
+    ("GET", "/pypi/simple/acme%2Dcanary/"),
+    ("GET", "/pypi/files/acme-canary/acme_canary-1.0-py3-none-any.whl"),
+    ("GET", "/pypi/files/acme-canary/acme_canary-1.0-py3-none-any.whl.metadata"),
+    ("GET", "/pypi/files/acme-canary/acme_canary-99.0-py3-none-any.whl"),
+    ("GET", "/pypi/pypi/acme-canary/json"),
+    ("GET", "/pypi/pypi/acme-canary/99.0/json"),
+    ("GET", "/pypi/integrity/acme-canary/1.0/acme_canary-1.0-py3-none-any.whl/provenance"),
+    ("GET", "/npm/@acme%2fcanary"),
+    ("GET", "/npm/@acme%2Fcanary"),
+    ("GET", "/npm/@acme/canary"),
+    ("GET", "/npm/%40acme%2fcanary"),
+    ("GET", "/npm/@acme%2fcanar%79"),
+    ("GET", "/npm/@acme%2fcanary?write=true"),
+    ("GET", "/npm/@acme%2fcanary/latest"),
+    ("GET", "/npm/@acme%2fcanary/99.0.0"),
+    ("GET", "/npm/@acme/canary/-/canary-1.0.0.tgz"),
+    ("GET", "/npm/@acme/canary/-/canary-99.0.0.tgz"),
+    ("GET", "/npm/-/package/@acme%2fcanary/dist-tags"),
+    ("GET", "/npm/-/npm/v1/attestations/@acme%2fcanary@1.0.0"),
+    ("GET", "/-/npm/v1/attestations/@acme%2fcanary@1.0.0"),
+    ("GET", "/npm/-/v1/search?text=@acme/canary&size=20"),
+    ("GET", "/npm/-/v1/search?text=acme-canary&from=0"),
+    ("GET", "/npm/acme-canary"),
+    ("GET", "/npm/acme-canary/-/acme-canary-1.0.0.tgz"),
+    ("PUT", "/npm/-/package/@acme%2fcanary/dist-tags/canary"),
+    ("PUT", "/npm/-/user/org.couchdb.user:canary"),
+]
+AUDITS = [
+    ("/npm/-/npm/v1/security/advisories/bulk", {"@acme/canary": ["1.0.0"], "acme-canary": ["1.0.0"]}),
+    (
+        "/npm/-/npm/v1/security/audits/quick",
+        {"name": "acme-canary", "requires": {"@acme/canary": "1"}, "dependencies": {"@acme/canary": {}}},
+    ),
+]
+CANARY_HEADERS = {
+    "npm-scope": "@acme",
+    "npm-command": "install",
+    "pacote-pkg-id": "registry:@acme/canary@1.0.0",
+    "Referer": "install @acme/canary",
+    "Cookie": "canary=1",
+    "User-Agent": "npm/11 workspaces/canary",
+    "X-Forwarded-Host": "canary.example",
+}
+
+
+async def knock(house: House) -> None:
+    """At every door, with every header that a client might tell it by."""
+    for method, path in DOORS:
+        body = b'"1.0.0"' if method == "PUT" else None
+        for headers in ({}, JSON, house.admin):
+            await house.ask(path, method=method, headers={**CANARY_HEADERS, **headers}, data=body)
+        if method == "GET":
+            await house.ask(path, method="HEAD", headers=CANARY_HEADERS)
+    for path, document in AUDITS:
+        packed = gzip.compress(json.dumps(document).encode())
+        headers = {**CANARY_HEADERS, "Content-Type": "application/json"}
+        await house.ask(path, method="POST", headers={**headers, "Content-Encoding": "gzip"}, data=packed)
+        await house.ask(path, method="POST", headers=headers, data=json.dumps(document))
+
+
+def require_silence(upstream: LyingUpstream) -> None:
+    told = [
+        seen
+        for seen in upstream.requests
+        if "canary" in f"{seen.path} {seen.headers} {_plain(seen.body)}".lower()
+        or "acme" in seen.path.lower()
+    ]
+    assert not told
+
+
+def _plain(body: bytes) -> str:
+    data = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    return data.decode("latin-1")
+
+
+async def test_a_reserved_name_is_never_asked_for_and_not_found(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """P2: nothing was ever published under it; the upstream has an impostor waiting."""
+    upstream.add(*IMPOSTORS)
+    await house.decree(OURS)
+    await knock(house)
+    require_silence(upstream)
+    for path in ("/pypi/simple/acme-canary/", "/npm/@acme%2fcanary", "/npm/acme-canary"):
+        assert (await house.ask(path)).status == 404
+
+
+async def test_a_published_name_is_never_asked_for_and_has_our_versions_alone(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """P1: published without being reserved, so first publication alone makes it ours."""
+    upstream.add(*IMPOSTORS)
+    assert (await house.upload(WHEEL)).status == 200
+    assert (await house.publish(SCOPED)).status == 201
+    assert (await house.publish(TARBALL)).status == 201
+    await knock(house)
+    await house.restart()
+    house.clock.advance(hours=1)
+    await knock(house)
+    require_silence(upstream)
+    assert (await house.index("acme-canary"))["versions"] == ["1.0"]
+    for tarball in (SCOPED, TARBALL):
+        packument = await house.ask(f"/npm/{tarball.name.replace('/', '%2f')}")
+        assert list(packument.json["versions"]) == ["1.0.0"]
+    for package in (WHEEL, SCOPED, TARBALL):
+        assert (await house.fetch(package)).is_whole(package.data)
+
+
+async def test_a_private_name_stays_inside_while_its_back_end_is_down(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """F31: no fallback to the outside, ever."""
+    upstream.add(*IMPOSTORS)
+    await house.upload(WHEEL)
+    await house.publish(SCOPED)
+    await house.publish(TARBALL)
+    house.pypiserver.broken = house.verdaccio.broken = True
+    await knock(house)
+    require_silence(upstream)
+    got = await house.ask("/npm/@acme%2fcanary")
+    assert (got.status in {502, 503}, "Verdaccio" in got.reason) == (True, True)
+
+
+async def test_a_public_name_that_is_claimed_shows_nothing_public_any_more(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """P1, the other way round: somebody had fetched the impostor before the name was claimed."""
+    upstream.add(*IMPOSTORS)
+    for impostor in IMPOSTORS:
+        assert (await house.fetch(impostor)).is_whole(impostor.data)
+    upstream.requests.clear()
+    await house.decree(OURS)
+    await knock(house)
+    require_silence(upstream)
+    for path in ("/pypi/simple/acme-canary/", "/npm/@acme%2fcanary", "/npm/acme-canary"):
+        assert (await house.ask(path)).status == 404
+    assert (await house.ask("/pypi/files/acme-canary/acme_canary-99.0-py3-none-any.whl")).status == 404
+
+
+async def test_a_claimed_public_name_can_be_published_and_has_our_versions_alone(
+    house: House, upstream: LyingUpstream
+) -> None:
+    upstream.add(*IMPOSTORS)
+    for impostor in IMPOSTORS:
+        await house.fetch(impostor)
+    await house.decree(OURS)
+    upstream.requests.clear()
+    assert (await house.upload(WHEEL)).status == 200
+    assert (await house.publish(SCOPED)).status == 201
+    assert (await house.index("acme-canary"))["versions"] == ["1.0"]
+    for package in (WHEEL, SCOPED):
+        assert (await house.fetch(package)).is_whole(package.data)
+    require_silence(upstream)
+
+
+@pytest.mark.parametrize("package", [WHEEL, TARBALL], ids=["pypi", "npm"])
+async def test_a_public_name_that_nobody_claimed_cannot_be_published(
+    house: House, upstream: LyingUpstream, package: object
+) -> None:
+    """H15: and nothing of it reaches a back end."""
+    upstream.add(*IMPOSTORS)
+    await house.index("acme-canary")
+    await house.ask("/npm/acme-canary")
+    got = await (house.upload(WHEEL) if package is WHEEL else house.publish(TARBALL))
+    assert (got.status, "public" in got.reason) == (403, True)
+    assert not house.pypiserver.files
+    assert not house.verdaccio.files
+
+
+async def test_a_client_about_to_publish_asks_nobody_outside(house: House, upstream: LyingUpstream) -> None:
+    """DESIGN 5.7: `npm publish` looks for the package first."""
+    upstream.add(*IMPOSTORS)
+    await house.decree(GUARDED)
+    got = await house.ask("/npm/@acme%2fcanary", headers={"npm-command": "publish"})
+    assert got.status == 404
+    assert not upstream.requests
