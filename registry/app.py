@@ -28,7 +28,9 @@ from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.model.artifacts import Artifact
 from registry.model.events import Event, Kind
+from registry.model.names import Project
 from registry.model.ports import Clock, Publisher
+from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.auditing import Auditing, UpstreamAdvisories
@@ -61,6 +63,7 @@ from registry.sources.registry_source import RegistrySource
 from registry.sources.services import UpstreamServices, bounded
 from registry.sources.trust import tls_context
 from registry.storage.accounts import Accounts
+from registry.storage.advisories import Advisories
 from registry.storage.blobs import Blobs
 from registry.storage.catalogue import Catalogue
 from registry.storage.checkpoints import Checkpoints
@@ -183,6 +186,7 @@ async def assemble(
             ecosystems=ECOSYSTEMS,
             known={name: around.known(name) for name in ECOSYSTEMS},
             clock=around.clock,
+            advisories=kept.advisories,
         )
         await policy.load()
         _in_background(_follow(kept, policy), stack)
@@ -199,6 +203,7 @@ class _Kept:
     catalogue: Catalogue
     refusals: Refusals
     policy_store: PolicyStore
+    advisories: Advisories
     offline: OfflineSwitch
     accounts: Accounts
     volumes: Mapping[str, Volume]
@@ -229,6 +234,7 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
         catalogue=Catalogue(database),
         refusals=Refusals(database),
         policy_store=PolicyStore(database),
+        advisories=Advisories(database),
         offline=OfflineSwitch(database),
         accounts=Accounts(database),
         volumes=volumes,
@@ -411,7 +417,11 @@ def _line(
     secret, npm = people.secret, ECOSYSTEMS["npm"]
     workers = Workers()
     stack.callback(workers.close)
-    freshness = Freshness(kept.documents, clock, settings.freshness, lambda: kept.offline.on)
+
+    async def vanished(project: Project) -> None:
+        await renderer.vanished(project)
+
+    freshness = Freshness(kept.documents, clock, settings.freshness, lambda: kept.offline.on, vanished)
     stack.push_async_callback(freshness.close)
     resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
     renderer = Renderer(
@@ -569,6 +579,7 @@ def _desk(
             clock=clock,
         ),
         operations=operations,
+        advisories=AdvisoryOperations(advisories=kept.advisories, reload=policy.reload, clock=clock),
         recalls=RecallOperations(
             ecosystems=ECOSYSTEMS,
             store=kept.policy_store,
@@ -587,7 +598,10 @@ def _desk(
             health,
             {"policy": policy_sound, **{each.name: each.probe for each in sources.upstreams.values()}},
             {"data directory": str(settings.data), "LAN volume": str(settings.volume), **sources.ways},
-            {f"{name} publish times": partial(_undated, kept.catalogue, name) for name in ECOSYSTEMS},
+            {
+                **{f"{name} publish times": partial(_undated, kept.catalogue, name) for name in ECOSYSTEMS},
+                "advisories": partial(_advisories, kept.advisories),
+            },
         ),
     )
 
@@ -600,6 +614,17 @@ async def _undated(catalogue: Catalogue, ecosystem: str) -> str | None:
     return (
         f"the upstream tells no publish times for {files} files, so they don't wait as long as others; "
         "age.undated in policy.toml says what counts instead"
+    )
+
+
+async def _advisories(advisories: Advisories) -> str | None:
+    """How fresh they are, or that there are none."""
+    standing = advisories.standing()
+    if standing.imported is None or standing.newest is None:
+        return "none were imported, so no malware is known; `registry advisories import PATH` reads OSV files"
+    return (
+        f"{standing.advisories}, the newest of {standing.newest:%Y-%m-%d},"
+        f" imported {standing.imported:%Y-%m-%d}"
     )
 
 

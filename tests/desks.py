@@ -15,6 +15,7 @@ from registry.errors import RegistryError
 from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Client, Event, Kind
+from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.decrees import Decree
 from registry.pipeline.inforce import JoinedPolicy
@@ -27,6 +28,7 @@ from registry.web.admin import api_routes
 from registry.web.desk import Desk
 from registry.web.problems import error_response
 from tests.fakes import (
+    AdvisoriesInMemory,
     CatalogueInMemory,
     CheckpointsInMemory,
     OfflineSwitchInMemory,
@@ -54,6 +56,7 @@ class DeskWorld:
         self.log = self.identity.log
         self.store = PolicyStoreInMemory(self.log)
         self.catalogue = CatalogueInMemory(self.log)
+        self.advisories = AdvisoriesInMemory(self.log)
         self.refusals = RefusalsInMemory(self.log)
         self.policy = JoinedPolicy(
             read_file=lambda: self.policy_file,
@@ -63,6 +66,7 @@ class DeskWorld:
             ecosystems=ECOSYSTEMS,
             known=KNOWN,
             clock=self.clock,
+            advisories=self.advisories,
         )
         self.operations = Operations(
             ecosystems=ECOSYSTEMS,
@@ -96,6 +100,9 @@ class DeskWorld:
 
         self.desk = Desk(
             policy=self.policies,
+            advisories=AdvisoryOperations(
+                advisories=self.advisories, reload=self.policy.reload, clock=self.clock
+            ),
             operations=self.operations,
             audit=self.audit,
             recalls=self.recalls,

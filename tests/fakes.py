@@ -14,6 +14,7 @@ import msgspec
 
 from registry.errors import Conflict, IntegrityFailed, NotFound
 from registry.model.accounts import Account, PolicyEntry, Token
+from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
 from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
@@ -401,6 +402,66 @@ class OfflineSwitchInMemory:
     async def turn(self, *, on: bool, event: Event) -> None:
         self.log.append(event)
         self.on = on
+
+
+class AdvisoriesInMemory:
+    """Advisories."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._records: dict[str, Record] = {}
+        self._standing = AdvisoryStanding()
+        self._log = log
+
+    @property
+    def generation(self) -> int:
+        return self._standing.generation
+
+    def standing(self) -> AdvisoryStanding:
+        return self._standing
+
+    def about(self, project: Project) -> tuple[Advisory, ...]:
+        said = ((self._records[id_], _meant(self._records[id_], project)) for id_ in sorted(self._records))
+        return tuple(
+            Advisory(
+                id=record.id,
+                malware=record.malware,
+                severity=record.severity,
+                summary=record.summary,
+                versions=tuple(v for each in meant for v in each.versions),
+                spans=tuple(s for each in meant for s in each.spans),
+            )
+            for record, meant in said
+            if meant and not record.withdrawn
+        )
+
+    async def put(self, records: Sequence[Record]) -> int:
+        news = 0
+        for record in records:
+            known = self._records.get(record.id)
+            if known is None or known.modified < record.modified:
+                self._records[record.id] = record
+                news += 1
+        return news
+
+    async def settle(self, now: datetime, event: Event) -> AdvisoryStanding:
+        self._standing = AdvisoryStanding(
+            generation=self._standing.generation + 1,
+            advisories=len(self._records),
+            newest=max((record.modified for record in self._records.values()), default=None),
+            imported=now,
+        )
+        self._log.append(event)
+        return self._standing
+
+
+def _meant(record: Record, project: Project) -> list[Affected]:
+    meant = [
+        each
+        for each in record.affected
+        if (each.ecosystem, each.project) == (project.ecosystem, project.name)
+    ]
+    bare = [each for each in meant if not each.versions and not each.spans]
+    return bare[:1] or meant
 
 
 class PolicyStoreInMemory:

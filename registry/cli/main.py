@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from registry import __version__
+from registry.cli.advisories import advisories
 from registry.cli.audit import audit
 from registry.cli.cache import cache
 from registry.cli.client_config import client_config
@@ -30,7 +31,20 @@ def registry() -> None:
     """
 
 
-for command in (run_all, serve, policy, recall, audit, user, token, cache, offline, doctor, client_config):
+for command in (
+    run_all,
+    serve,
+    policy,
+    advisories,
+    recall,
+    audit,
+    user,
+    token,
+    cache,
+    offline,
+    doctor,
+    client_config,
+):
     registry.add_command(command)
 
 

@@ -138,7 +138,7 @@ def freeze(ecosystem: str, moment: datetime, days: int | None, reason: str, *, a
 @click.option("--reason", required=True, help="Why. The log shows it.")
 @show.json_option
 def unfreeze(ecosystem: str, reason: str, *, as_json: bool) -> None:
-    """Take back every freeze of an ecosystem that was made by command. One in policy.toml is taken out there."""
+    """Take back every freeze of an ecosystem that was made by command. One in policy.toml stays."""
     api = connect()
     frozen = list(api.every("/policy/entries", kind="freeze", ecosystem=ecosystem))
     if not frozen:

@@ -68,7 +68,7 @@ class Ecosystem:
     parse_range: Callable[[str], Callable[[str], bool]]
     """A version range (PEP 440 specifier, npm range) → does this version lie in it? Raises Malformed."""
     version_key: Callable[[str], Any]
-    """A version → what it is ordered and compared by, or None for what is no version. Equal keys are one version."""
+    """A version → what it is ordered by, None for what is no version. Equal keys are one version."""
 
     # paths
     parse_ask: Callable[[Target], Ask]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from registry.model.accounts import Account, PolicyEntry, Token
+from registry.model.advisories import Advisory, AdvisoryStanding, Record
 from registry.model.artifacts import Artifact, Digest, Holding
 from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
@@ -316,6 +317,27 @@ class PolicyStore(Protocol):
         """Take it out of force (the row stays) and log the act. Raises NotFound."""
 
 
+class Advisories(Protocol):
+    """What is known to be malicious or vulnerable."""
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever any answer could differ."""
+
+    def about(self, project: Project) -> tuple[Advisory, ...]:
+        """Everything that is said about a project, in microseconds."""
+
+    def standing(self) -> AdvisoryStanding:
+        """What was imported so far."""
+
+    async def put(self, records: Sequence[Record]) -> int:
+        """Keep a batch, and forget what earlier versions of these advisories said. Gives how many were news:
+        one that was modified no later than the kept one changes nothing."""
+
+    async def settle(self, now: datetime, event: Event) -> AdvisoryStanding:
+        """End an import: from now on it counts. Logs the act in the same transaction."""
+
+
 class Accounts(Protocol):
     """Account and token rows; identity decides, this keeps. Every change logs its event in the same
     transaction."""
@@ -353,6 +375,7 @@ class Spool(Protocol):
 
 __all__ = [
     "Accounts",
+    "Advisories",
     "Attestations",
     "Blobs",
     "Catalogue",

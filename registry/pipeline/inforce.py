@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from registry.errors import ConfigurationError, RegistryError
+from registry.model.advisories import Advisory
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision
 from registry.model.ecosystem import Ecosystem
@@ -17,7 +19,8 @@ from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore, ProvenanceLog
 from registry.pipeline.prepare import Rules
 from registry.policy import engine
-from registry.policy.loader import parse_policy
+from registry.policy.advisories import KnownAdvisories
+from registry.policy.loader import NO_ADVISORIES, parse_policy
 from registry.policy.names import KnownNames
 
 journal = logging.getLogger("registry.policy")
@@ -72,6 +75,7 @@ class JoinedPolicy:
         ecosystems: Mapping[str, Ecosystem],
         known: Mapping[str, KnownNames],
         clock: Clock,
+        advisories: KnownAdvisories = NO_ADVISORIES,
     ) -> None:
         """`read_file` gives policy.toml's text, and raises ConfigurationError when it can't be read."""
         self._read_file = read_file
@@ -81,6 +85,7 @@ class JoinedPolicy:
         self._ecosystems = ecosystems
         self._known = known
         self._clock = clock
+        self._advisories = advisories
         self._current: engine.Policy | None = None
         self._good = ""
         """The text of the last file that could be used."""
@@ -126,7 +131,13 @@ class JoinedPolicy:
     async def _join(self, text: str) -> engine.Policy:
         rows = await self._store.entries()
         private = {name: await self._catalogue.projects(name, "private") for name in self._ecosystems}
-        return await asyncio.to_thread(parse_policy, text, rows, self._ecosystems, self._known, private)
+        return await asyncio.to_thread(
+            parse_policy, text, rows, self._ecosystems, self._known, private, self._advisories_now()
+        )
+
+    def _advisories_now(self) -> KnownAdvisories:
+        """The advisories as of now. (Their generation is asked of the database, so here, on the loop.)"""
+        return _AsOf(self._advisories.generation, self._advisories.about)
 
     async def _tell(self, what: str, message: str) -> None:
         journal.warning("policy %s", what, extra={"detail": message})
@@ -138,3 +149,9 @@ class JoinedPolicy:
             await self._log.record(event)
         except RegistryError:
             journal.error("the policy change could not be logged", extra={"detail": message})
+
+
+@dataclass(frozen=True, slots=True)
+class _AsOf:
+    generation: int
+    about: Callable[[Project], tuple[Advisory, ...]]

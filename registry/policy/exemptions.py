@@ -19,8 +19,8 @@ from registry.policy.rules import Judge, ends
 
 OF_NAMES = ("lookalike",)
 """Rules that object to names, which a version can't be exempted from."""
-OF_FILES = ("age", "late-file", "freeze", "scripts")
-"""Rules that object to single files."""
+OF_FILES = ("age", "late-file", "freeze", "scripts", "malware", "vulnerability")
+"""Rules that object to single files; malware also to names, which an exemption for all versions lifts."""
 EXEMPTABLE = (*OF_NAMES, *OF_FILES)
 """Who wants another denial, allowance or claim changes that entry itself."""
 

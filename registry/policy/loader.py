@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from registry.errors import ConfigurationError, Malformed
 from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
+from registry.policy.advisories import KnownAdvisories, Malware, NoAdvisories, Vulnerabilities
 from registry.policy.age import Age, Ages, Freeze, LateFile
 from registry.policy.engine import Policy, Rulebook
 from registry.policy.entries import Entry, Roster, VersionRange, compile_glob, is_glob
@@ -28,6 +29,7 @@ from registry.policy.rules import Allowlist, Denylist, Rule
 from registry.policy.scripts import Scripts
 from registry.policy.sections import LISTS, Line, PolicyFile, Section, read_sections
 
+NO_ADVISORIES = NoAdvisories()
 _LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt", "recall": "recall"}
 
 
@@ -52,16 +54,22 @@ def parse_policy(
     ecosystems: Mapping[str, Ecosystem],
     known: Mapping[str, KnownNames],
     private: Mapping[str, Sequence[str]],
+    advisories: KnownAdvisories = NO_ADVISORIES,
 ) -> Policy:
     """Join the file, the rows and the names into the policy in force.
 
-    `known` are the reference lists and `private` the canonical names published here, both by ecosystem. The
-    order of lists and rows means nothing. Raises ConfigurationError with every problem there is.
+    `known` are the reference lists and `private` the canonical names published here, both by ecosystem;
+    `advisories` are looked up when a name is first asked about. The order of lists and rows means nothing.
+    Raises ConfigurationError with every problem there is.
     """
     file, lists = _read(text, rows, ecosystems)
     owned = {name: Owned(found.ours, private.get(name, ())) for name, found in lists.items()}
-    books = {name: _rulebook(name, file, found, known, owned) for name, found in lists.items()}
-    return Policy(_revision(text, rows, known, private), books)
+    books = {}
+    for name, found in lists.items():
+        book = _rulebook(name, file, found, known, owned)
+        warnings = _rules_of_advisories(ecosystems[name], file, known[name], advisories)
+        books[name] = replace(book, rules=(*book.rules, *warnings))
+    return Policy(_revision(text, rows, known, private, advisories.generation), books)
 
 
 def check_policy(text: str, rows: Sequence[PolicyEntry], ecosystems: Mapping[str, Ecosystem]) -> None:
@@ -89,7 +97,7 @@ def _read(
     problems += [
         f"{name}: every rule is off, so everything would pass; switch one on under [rules]."
         for name, section in file.sections.items()
-        if section.mode != "allowlist" and not any(section.effects.values())
+        if section.mode != "allowlist" and not any((*section.effects.values(), *file.severities.values()))
     ]
     if problems:
         raise ConfigurationError(problems)
@@ -246,6 +254,16 @@ def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
         yield Scripts(effect)
 
 
+def _rules_of_advisories(
+    ecosystem: Ecosystem, file: PolicyFile, popular: KnownNames, advisories: KnownAdvisories
+) -> Iterator[Rule]:
+    if effect := file.sections[ecosystem.name].effects["malware"]:
+        yield Malware(advisories, ecosystem.version_key, popular, effect)
+    severities = {severity: effect for severity, effect in file.severities.items() if effect}
+    if severities:
+        yield Vulnerabilities(advisories, ecosystem.version_key, severities)
+
+
 def _by_rule(exemptions: Iterable[Entry]) -> dict[str, Roster]:
     rules: dict[str, list[Entry]] = {}
     for entry in exemptions:
@@ -258,6 +276,7 @@ def _revision(
     rows: Iterable[PolicyEntry],
     known: Mapping[str, KnownNames],
     private: Mapping[str, Sequence[str]],
+    advisories: int,
 ) -> str:
     """A short hash of everything that decides, equal in every process for equal input."""
     decides = (
@@ -265,5 +284,6 @@ def _revision(
         sorted(msgspec.json.encode(row).decode() for row in rows),
         sorted((name, names.digest) for name, names in known.items()),
         sorted((name, sorted(names)) for name, names in private.items()),
+        advisories,
     )
     return hashlib.sha256(msgspec.json.encode(decides)).hexdigest()[:16]

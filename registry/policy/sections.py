@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast, get_args
 
+from registry.model.advisories import Severity
 from registry.model.decisions import Effect
 from registry.policy.age import Undated
 from registry.policy.exemptions import EXEMPTABLE
@@ -20,10 +21,11 @@ MODES = ("allowlist", "guarded", "observe")
 LISTS = ("allow", "deny", "ours", "exempt")
 EFFECTS: Mapping[str, Effect | None] = {**{effect.value: effect for effect in Effect}, "off": None}
 UNDATED: tuple[str, ...] = get_args(Undated)
-ABOUT_NAMES = ("denylist", "lookalike", "ownership")
+ABOUT_NAMES = ("denylist", "malware", "lookalike", "ownership")
 """Rules that object to a name as a whole, which can't be hidden: there is no index to leave it out of."""
 SHIPPED: Mapping[str, Effect | None] = {
     "denylist": Effect.DENY,
+    "malware": Effect.DENY,
     "lookalike": Effect.DENY,
     "ownership": Effect.DENY,
     "age": Effect.HOLD,
@@ -40,6 +42,14 @@ _EXEMPT_KEYS = (*_LINE_KEYS, "rule", "until")
 _AGE_KEYS = ("days", "undated", "names")
 _SCORES = {"hold": 0.5, "deny": 0.9}
 _MOST_DAYS = 3_650
+SEVERITIES: Mapping[Severity, Effect | None] = {
+    "critical": Effect.OBSERVE,
+    "high": Effect.OBSERVE,
+    "medium": None,
+    "low": None,
+    "unknown": None,
+}
+"""What a vulnerability does where the file says nothing: a new one doesn't stop everybody's builds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class PolicyFile:
     hold: float
     deny: float
     """The look-alike scores from which a name is held, and refused."""
+    severities: Mapping[Severity, Effect | None] = field(default_factory=lambda: SEVERITIES)
+    """What vulnerabilities do."""
 
 
 def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> PolicyFile:
@@ -98,7 +110,7 @@ def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> 
     except tomllib.TOMLDecodeError as error:
         problems.append(f"policy.toml: is not TOML: {error}; mend that line.")
         return PolicyFile({}, 0, 0)
-    check_keys("", whole, (*ecosystems, "rules", "age", "lookalike"), problems)
+    check_keys("", whole, (*ecosystems, "rules", "age", "lookalike", "vulnerabilities"), problems)
     scores = _scores(table("lookalike", whole.get("lookalike", {}), tuple(_SCORES), problems), problems)
     effects = _effects("rules", whole.get("rules", {}), SHIPPED, problems)
     age = _age("age", whole.get("age", {}), AgeSection(), problems)
@@ -106,6 +118,7 @@ def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> 
         sections={name: _section(name, whole.get(name, {}), effects, age, problems) for name in ecosystems},
         hold=scores["hold"],
         deny=scores["deny"],
+        severities=_severities(whole.get("vulnerabilities", {}), problems),
     )
 
 
@@ -194,6 +207,16 @@ def _effects(
             problems.append(f'{key}.{rule}: can\'t hide a name, only files; write "deny" or "hold".')
         effects[rule] = effect
     return effects
+
+
+def _severities(value: object, problems: list[str]) -> dict[Severity, Effect | None]:
+    severities = dict(SEVERITIES)
+    for severity, said in table("vulnerabilities", value, tuple(SEVERITIES), problems).items():
+        if severity in severities:
+            key = f"vulnerabilities.{severity}"
+            effect = EFFECTS[word(key, "no effect", said, tuple(EFFECTS), "deny", problems)]
+            severities[severity] = effect
+    return severities
 
 
 def _age(key: str, value: object, defaults: AgeSection, problems: list[str]) -> AgeSection:

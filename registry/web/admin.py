@@ -20,9 +20,6 @@ from registry.web.desk import Desk
 from registry.web.endpoints import ENDPOINTS
 from registry.web.openapi import PREFIX, Endpoint, Role, document
 
-LARGEST = 64 * 1024
-"""Bytes of a request body."""
-
 Identified = Callable[[web.Request], Awaitable[Client]]
 """A request → who asks; raises Unauthenticated for wrong credentials."""
 
@@ -87,7 +84,7 @@ async def _read(endpoint: Endpoint[Any, Any], request: web.Request) -> msgspec.S
     if endpoint.has_body:
         if given:
             raise Malformed("This request takes a JSON body and no query; move the parameters.")
-        given = await _body(request)
+        given = await _body(request, endpoint.largest)
     twice = fields.keys() & given.keys()
     if twice:
         raise Malformed(f"`{min(twice)}` is in the path already; leave it out elsewhere.")
@@ -99,15 +96,15 @@ async def _read(endpoint: Endpoint[Any, Any], request: web.Request) -> msgspec.S
     return ask
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: web.Request, largest: int) -> dict[str, Any]:
     # A form of a foreign page can't send this type without being asked for permission first.
     if request.content_type != "application/json":
         raise Malformed("The body has to be JSON, with Content-Type: application/json.")
     body = bytearray()
     async for chunk in request.content.iter_chunked(16 * 1024):
         body += chunk
-        if len(body) > LARGEST:
-            raise TooLarge(f"A request to the API has at most {LARGEST} bytes.")
+        if len(body) > largest:
+            raise TooLarge(f"A request to the API has at most {largest} bytes.")
     try:
         found = msgspec.json.decode(bytes(body), type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

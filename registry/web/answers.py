@@ -142,6 +142,12 @@ class Decreed(msgspec.Struct, frozen=True, kw_only=True):
     """Why it doesn't count yet: what is wrong with the policy file. Empty when it counts."""
 
 
+class AdvisoryNews(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch changed."""
+
+    news: int
+
+
 class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
     """Policy entries, oldest first."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from registry.model.accounts import EntryKind
+from registry.model.advisories import Record
 from registry.pipeline.decrees import Decree
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
@@ -93,6 +94,20 @@ class Disconnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     on: bool
     reason: str
+
+
+class AdvisoryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Some of the advisories of an import."""
+
+    records: tuple[Record, ...]
+
+
+class AdvisoryImport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The end of an import: where it came from, how many were read, and how many were news."""
+
+    source: str
+    read: int
+    news: int
 
 
 class LogAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
+from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Doctor, Operations
@@ -18,6 +19,7 @@ class Desk:
     """The admin's desk."""
 
     policy: PolicyOperations
+    advisories: AdvisoryOperations
     operations: Operations
     audit: AuditOperations
     recalls: RecallOperations

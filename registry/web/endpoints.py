@@ -12,6 +12,7 @@ import msgspec
 
 from registry.errors import Malformed
 from registry.model.accounts import Account, PolicyEntry
+from registry.model.advisories import AdvisoryStanding
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
@@ -85,6 +86,18 @@ async def _offline(desk: Desk, _: asks.Nothing, __: Client) -> Connectedness:
 
 async def _offline_turn(desk: Desk, ask: asks.Disconnection, by: Client) -> Connectedness:
     return await desk.offline.turn(on=ask.on, reason=ask.reason, by=by)
+
+
+async def _advisories(desk: Desk, _: asks.Nothing, __: Client) -> AdvisoryStanding:
+    return desk.advisories.standing()
+
+
+async def _advisories_put(desk: Desk, ask: asks.AdvisoryBatch, _: Client) -> answers.AdvisoryNews:
+    return answers.AdvisoryNews(news=await desk.advisories.put(ask.records))
+
+
+async def _advisories_settle(desk: Desk, ask: asks.AdvisoryImport, by: Client) -> AdvisoryStanding:
+    return await desk.advisories.settle(source=ask.source, read=ask.read, news=ask.news, by=by)
 
 
 async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExplained:
@@ -275,6 +288,26 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         asks.Disconnection,
         Connectedness,
         _offline_turn,
+    ),
+    Endpoint(
+        "GET", "/advisories", "How many advisories, and how old", asks.Nothing, AdvisoryStanding, _advisories
+    ),
+    Endpoint(
+        "POST",
+        "/advisories",
+        "Bring in a batch of advisories",
+        asks.AdvisoryBatch,
+        answers.AdvisoryNews,
+        _advisories_put,
+        largest=2**20,
+    ),
+    Endpoint(
+        "POST",
+        "/advisories/settle",
+        "End an import, and put it in force",
+        asks.AdvisoryImport,
+        AdvisoryStanding,
+        _advisories_settle,
     ),
     Endpoint(
         "GET",

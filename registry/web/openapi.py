@@ -37,6 +37,8 @@ class Endpoint(Generic[Ask, Answer]):
     run: Callable[[Desk, Ask, Client], Awaitable[Answer]]
     role: Role = "admin"
     status: int = 200
+    largest: int = 64 * 1024
+    """Bytes of the body."""
 
     @property
     def path_fields(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from registry.model.ports import (
     Accounts,
+    Advisories,
     Blobs,
     Catalogue,
     Checkpoints,
@@ -19,6 +20,7 @@ from registry.model.ports import (
     Refusals,
 )
 from registry.storage.accounts import Accounts as StoredAccounts
+from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
 from registry.storage.policy_store import PolicyStore as StoredPolicy
 from registry.storage.refusals import Refusals as StoredRefusals
@@ -38,6 +40,7 @@ class Ports:
     policy_store: PolicyStore
     accounts: Accounts
     checkpoints: Checkpoints
+    advisories: Advisories
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -53,6 +56,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             fakes.PolicyStoreInMemory(log),
             fakes.AccountsInMemory(log),
             fakes.CheckpointsInMemory(log),
+            fakes.AdvisoriesInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
@@ -65,4 +69,5 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredPolicy(storage.database),
             StoredAccounts(storage.database),
             StoredCheckpoints(storage.database),
+            StoredAdvisories(storage.database),
         )

@@ -106,7 +106,7 @@ def test_what_nobody_can_date_may_wait_for_a_person() -> None:
 
 
 def test_a_late_file_in_an_old_release_is_observed_by_default() -> None:
-    facts = {"published": NOW - DAY, "released": NOW - 400 * DAY}
+    facts: dict[str, Any] = {"published": NOW - DAY, "released": NOW - 400 * DAY}
     decision = decide(make_policy(), **facts)
     assert decision.allowed
     assert [(o.rule, o.effect) for o in decision.objections] == [("late-file", Effect.OBSERVE)]
@@ -139,7 +139,7 @@ def test_of_several_freezes_the_earliest_in_force_counts() -> None:
 
 def test_installing_code_is_refused_where_the_rule_is_on() -> None:
     assert decide(make_policy(), install_script=True).allowed is False  # for its age only
-    old = {"published": NOW - 90 * DAY, "install_script": True}
+    old: dict[str, Any] = {"published": NOW - 90 * DAY, "install_script": True}
     assert decide(make_policy(), **old).allowed
     policy = make_policy(GUARDED + '[pypi.rules]\nscripts = "hide"\n')
     said = decide(policy, **old).leading

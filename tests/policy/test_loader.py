@@ -7,7 +7,7 @@ import pytest
 from registry.errors import ConfigurationError
 from registry.policy.loader import check_policy
 from registry.policy.names import parse_names
-from registry.policy.sections import EFFECTS, RULES, UNDATED, split_range
+from registry.policy.sections import EFFECTS, RULES, SEVERITIES, UNDATED, split_range
 from tests.policy.worlds import ECOSYSTEMS, GUARDED, make_policy, project, pypi, row
 
 SHIPPED = Path("config/policy.toml")
@@ -39,6 +39,8 @@ def test_every_key_of_the_file_is_explained_in_the_shipped_one() -> None:
         "freeze",
         "exempt",
         "[age]",
+        "[vulnerabilities]",
+        *(f"{severity} = " for severity in SEVERITIES),
         "days",
         "undated",
         *UNDATED,
@@ -95,6 +97,7 @@ def test_an_empty_file_is_a_mistake() -> None:
 
 def test_a_policy_with_every_rule_off_is_a_mistake() -> None:
     off = "[rules]\n" + "".join(f'{rule} = "off"\n' for rule in RULES)
+    off += "[vulnerabilities]\n" + "".join(f'{severity} = "off"\n' for severity in SEVERITIES)
     assert [problem.partition(":")[0] for problem in problems(GUARDED + off)] == ["pypi", "npm"]
 
 

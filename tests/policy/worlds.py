@@ -10,14 +10,16 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
 from registry.errors import Malformed
 from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact
 from registry.model.ecosystem import Ecosystem
 from registry.model.names import Project
+from registry.policy.advisories import KnownAdvisories
 from registry.policy.engine import Policy
-from registry.policy.loader import parse_policy
+from registry.policy.loader import NO_ADVISORIES, parse_policy
 from registry.policy.names import KnownNames, parse_names, shipped_names
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,13 +41,22 @@ def parse_range(text: str) -> Callable[[str], bool]:
     return lambda version: is_version(version) and specifiers.contains(version, prereleases=True)
 
 
+def version_key(text: str) -> Version | None:
+    return Version(text) if is_version(text) else None
+
+
 def is_version(text: str) -> bool:
     return text[:1].isdigit()
 
 
 def _world(name: str) -> Ecosystem:
     """As much of an ecosystem as policy looks at."""
-    return cast("Ecosystem", SimpleNamespace(name=name, parse_pattern=parse_pattern, parse_range=parse_range))
+    return cast(
+        "Ecosystem",
+        SimpleNamespace(
+            name=name, parse_pattern=parse_pattern, parse_range=parse_range, version_key=version_key
+        ),
+    )
 
 
 ECOSYSTEMS = MappingProxyType({name: _world(name) for name in ("pypi", "npm")})
@@ -65,8 +76,9 @@ def make_policy(
     text: str = GUARDED,
     rows: Sequence[PolicyEntry] = (),
     private: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    advisories: KnownAdvisories = NO_ADVISORIES,
 ) -> Policy:
-    return parse_policy(text, rows, ECOSYSTEMS, KNOWN, private)
+    return parse_policy(text, rows, ECOSYSTEMS, KNOWN, private, advisories)
 
 
 def pypi(lines: str, mode: str = "guarded") -> str:
