@@ -258,7 +258,12 @@ class CatalogueInMemory:
         return {row.artifact.filename: row.pin for row in await self.holdings(project) if row.pin is not None}
 
     async def remember(
-        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+        self,
+        project: Project,
+        artifacts: Sequence[Artifact],
+        origin: str,
+        now: datetime,
+        vanished_as: str = "removed",
     ) -> None:
         for artifact in artifacts:
             key = (project, artifact.filename)
@@ -268,10 +273,30 @@ class CatalogueInMemory:
             elif known.origin == origin:
                 self.rows[key] = pinning.seen_again(known, artifact)
                 self._alarm(known, self.rows[key], now)
+                self._tell_of_withdrawal(known, self.rows[key], now)
         listed = {artifact.filename for artifact in artifacts}
         for row in await self.holdings(project):
             if row.origin == origin and row.artifact.filename not in listed:
-                self.rows[project, row.artifact.filename] = _replace(row, gone=True)
+                gone = self.rows[project, row.artifact.filename] = pinning.taken_back(row, vanished_as)
+                self._tell_of_withdrawal(row, gone, now)
+
+    def _tell_of_withdrawal(self, before: Holding, after: Holding, now: datetime) -> None:
+        what = pinning.withdrawal(before, after)
+        if what is not None:
+            detail = {"alarm": "withdrawn", "how": what}
+            artifact = after.artifact
+            self._log.append(
+                Event(
+                    kind=Kind.ALARM,
+                    at=now,
+                    actor="upstream",
+                    project=artifact.project,
+                    version=artifact.version,
+                    filename=artifact.filename,
+                    sha256=after.blob,
+                    detail=detail,
+                )
+            )
 
     async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
         known = self._known(project, filename)

@@ -64,6 +64,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """When the source says it was uploaded; None where it doesn't say."""
     released: datetime | None = None
     """When the first file of its version was uploaded, as the source tells: a file can come late."""
+    withdrawn: str = ""
+    """`quarantined` or `removed`, where its source did that to a file it once listed; else empty."""
     undated: bool = False
     """Whether its source tells no time for any file of the project, and this one was listed already when we
     first looked: nobody can say how old it is, and it isn't new to us."""

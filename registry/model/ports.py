@@ -150,11 +150,17 @@ class Catalogue(Protocol):
         """File name → the digest of first sight."""
 
     async def remember(
-        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+        self,
+        project: Project,
+        artifacts: Sequence[Artifact],
+        origin: str,
+        now: datetime,
+        vanished_as: str = "removed",
     ) -> None:
         """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
         ones (never the pin; a different digest is kept in `conflict` and logged as an alarm), mark vanished
-        ones `gone`. Files of another origin are left alone. One transaction, cheap when nothing changed."""
+        ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and that is taken back
+        or yanked is logged as an alarm. Files of another origin are left alone. One transaction, cheap when nothing changed."""
 
     async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
         """Link verified bytes to a row and log the ingest, in one durable transaction. They pin a row that

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -78,9 +78,12 @@ class Freshness:
         clock: Clock,
         fresh_for: float,
         offline: Callable[[], bool] = lambda: False,
+        vanished: Callable[[Project], Awaitable[None]] | None = None,
     ) -> None:
-        """`offline` says whether public sources may not be asked."""
+        """`offline` says whether public sources may not be asked; `vanished` is told of a kept project that its
+        source no longer has."""
         self._offline = offline
+        self._vanished = vanished
         self._documents = documents
         self._clock = clock
         self._fresh_for = fresh_for
@@ -239,6 +242,8 @@ class Freshness:
         if currency is not None and currency.sha256 is not None:
             currency.checked, currency.failed = now, None
             journal.warning("the source no longer has this project", extra={"project": str(project)})
+            if self._vanished is not None and origin == "public":
+                await self._vanished(project)
             return currency
         self._remember(project, Currency(None, origin, now))
         raise NotFound(f"{source.name} has no project '{project.name}'.")

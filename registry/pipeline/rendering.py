@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from registry.errors import NotFound, Refused
-from registry.model.artifacts import Holding
+from registry.model.artifacts import Artifact, Holding
 from registry.model.decisions import Refusal
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition

@@ -28,6 +28,7 @@ from registry.policy.recall import Recall
 from registry.policy.rules import Allowlist, Denylist, Rule
 from registry.policy.scripts import Scripts
 from registry.policy.sections import LISTS, Line, PolicyFile, Section, read_sections
+from registry.policy.withdrawn import rules_about_withdrawals
 
 NO_ADVISORIES = NoAdvisories()
 _LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt", "recall": "recall"}
@@ -252,6 +253,7 @@ def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
         yield Freeze(lists.freezes, ages, effect)
     if effect := effects["scripts"]:
         yield Scripts(effect)
+    yield from rules_about_withdrawals(effects)
 
 
 def _rules_of_advisories(

@@ -32,6 +32,9 @@ SHIPPED: Mapping[str, Effect | None] = {
     "late-file": Effect.OBSERVE,
     "freeze": Effect.HOLD,
     "scripts": None,
+    "quarantined": Effect.DENY,
+    "removed": Effect.OBSERVE,
+    "yanked": None,
 }
 """What a rule does where the file says nothing."""
 RULES = tuple(SHIPPED)

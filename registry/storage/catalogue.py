@@ -31,8 +31,8 @@ _WRITE = (
 )
 _ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
 _FACTS = len(FACTS.split(", "))
-_ORIGIN_AT, _GONE_AT, _CONFLICT_AT = (
-    COLUMNS.split(", ").index(name) for name in ("origin", "gone", "conflict")
+_ORIGIN_AT, _GONE_AT, _CONFLICT_AT, _WITHDRAWN_AT = (
+    COLUMNS.split(", ").index(name) for name in ("origin", "gone", "conflict", "withdrawn")
 )
 
 # The row itself is always read, so no other process can make this stale; making the value of it costs more.
@@ -67,17 +67,22 @@ class Catalogue:
         return {str(filename): Digest.parse(str(pin)) for filename, pin in rows}
 
     async def remember(
-        self, project: Project, artifacts: Sequence[Artifact], origin: str, now: datetime
+        self,
+        project: Project,
+        artifacts: Sequence[Artifact],
+        origin: str,
+        now: datetime,
+        vanished_as: str = "removed",
     ) -> None:
         """Insert rows for new artifacts, update the facts of known ones, mark vanished ones `gone`.
 
-        A file whose digest changed is logged as an alarm in the same transaction. Files of another origin are
-        left alone.
+        A file whose digest changed, and one that we hold and its source took back, is logged as an alarm in
+        the same transaction. Files of another origin are left alone.
 
         Nothing is written when nothing changed, and only what changed is looked at again in the writer.
         """
         changed, vanished = await self._database.scan(
-            lambda connection: _differences(_rows(connection, project), artifacts, origin)
+            lambda connection: _differences(_rows(connection, project), artifacts, origin, vanished_as)
         )
         if not changed and not vanished:
             return
@@ -88,8 +93,10 @@ class Catalogue:
                 _merge(connection, artifact, origin, now)
             for filename in vanished:
                 known = _one(connection, project, filename)
-                if known is not None and known.origin == origin and not known.gone:
-                    _write(connection, _replace(known, gone=True))
+                if known is not None and known.origin == origin:
+                    gone = pinning.taken_back(known, vanished_as)
+                    _write(connection, gone)
+                    _tell_of_withdrawal(connection, known, gone, now)
 
         await self._database.write(job)
 
@@ -203,7 +210,7 @@ class Catalogue:
 
 
 def _differences(
-    rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str
+    rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str, vanished_as: str
 ) -> tuple[list[Artifact], list[str]]:
     """Artifacts whose rows must be looked at again, and names of files that are no longer listed."""
     known = {row[0]: row for row in rows}
@@ -220,7 +227,9 @@ def _differences(
     vanished = [
         str(name)
         for name, row in known.items()
-        if row[_ORIGIN_AT] == origin and not row[_GONE_AT] and name not in listed
+        if row[_ORIGIN_AT] == origin
+        and name not in listed
+        and (not row[_GONE_AT] or row[_WITHDRAWN_AT] not in {"", vanished_as})
     ]
     return changed, vanished
 
@@ -234,8 +243,28 @@ def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: da
     if known.origin != origin or merged == known:
         return
     _write(connection, merged)
+    _tell_of_withdrawal(connection, known, merged, now)
     if merged.conflict is not None and merged.conflict != known.conflict:
         append(connection, _alarm(merged, artifact, now))
+
+
+def _tell_of_withdrawal(connection: apsw.Connection, before: Holding, after: Holding, now: datetime) -> None:
+    """Log it when a source takes back what we hold: others may have it from us."""
+    what = pinning.withdrawal(before, after)
+    if what is None:
+        return
+    artifact = after.artifact
+    event = Event(
+        kind=Kind.ALARM,
+        at=now,
+        actor="upstream",
+        project=artifact.project,
+        version=artifact.version,
+        filename=artifact.filename,
+        sha256=after.blob,
+        detail={"alarm": "withdrawn", "how": what, "reason": artifact.yanked, "url": artifact.url},
+    )
+    append(connection, event)
 
 
 def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:

@@ -11,7 +11,7 @@ from registry.storage.moments import micros, micros_or_none, moment_of, moment_o
 
 FACTS = (
     "filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,"
-    " install_script, signatures, released, undated"
+    " install_script, signatures, released, undated, withdrawn"
 )
 """Columns that say what the source says."""
 
@@ -38,6 +38,7 @@ def facts_of(artifact: Artifact) -> Row:
         " ".join(f"{each.keyid} {each.sig}" for each in artifact.signatures),
         micros_or_none(artifact.released),
         int(artifact.undated),
+        artifact.withdrawn,
     )
 
 
@@ -60,8 +61,8 @@ def holding_of(project: Project, row: Row) -> Holding:
     """The value of a row of COLUMNS."""
     (
         filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
-        script, signatures, released, undated, origin, pin, first_seen, blob, blob_size, metadata_blob, gone,
-        conflict,
+        script, signatures, released, undated, withdrawn, origin, pin, first_seen, blob, blob_size,
+        metadata_blob, gone, conflict,
     ) = row  # fmt: skip
     return Holding(
         artifact=Artifact(
@@ -80,6 +81,7 @@ def holding_of(project: Project, row: Row) -> Holding:
             signatures=_signatures(signatures),
             released=moment_or_none(released),
             undated=bool(undated),
+            withdrawn=withdrawn,
         ),
         origin=origin,
         pin=_digest(pin),

@@ -32,6 +32,21 @@ def seen_again(known: Holding, artifact: Artifact) -> Holding:
     return _replace(known, artifact=now, pin=known.pin or _strong(now), gone=False, conflict=conflict)
 
 
+def taken_back(known: Holding, how: str) -> Holding:
+    """The row of a file that its source no longer lists; `how` is `removed` or `quarantined`."""
+    return _replace(known, gone=True, artifact=_replace(known.artifact, withdrawn=how))
+
+
+def withdrawal(before: Holding, after: Holding) -> str | None:
+    """What its source has just done to a public file that we hold: `quarantined`, `removed` or `yanked`."""
+    if after.blob is None or after.origin != "public":
+        return None
+    was, now = before.artifact, after.artifact
+    if now.withdrawn and now.withdrawn != was.withdrawn:
+        return now.withdrawn
+    return "yanked" if now.yanked is not None and was.yanked is None else None
+
+
 def held(known: Holding, blob: str, size: int) -> Holding:
     """The row once we hold its verified bytes, which pin it if nothing did before."""
     return _replace(known, blob=blob, blob_size=size, pin=known.pin or Digest("sha256", blob))

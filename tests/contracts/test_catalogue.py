@@ -317,3 +317,31 @@ async def test_files_that_nobody_can_date_are_counted(catalogue: Catalogue) -> N
     assert (await catalogue.undated("pypi"), await catalogue.undated("npm")) == (1, 0)
     await catalogue.remember(FOO, [SDIST], "public", NOW)
     assert await catalogue.undated("pypi") == 0
+
+
+async def test_what_is_taken_back_is_an_alarm_once_where_it_is_held(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    held, other = artifact("foo-1.0.tar.gz"), artifact("foo-1.1.tar.gz")
+    await catalogue.remember(FOO, [held, other], "public", NOW)
+    await catalogue.hold(FOO, held.filename, "ab" * 32, 7, event(Kind.INGEST))
+
+    async def told() -> list[object]:
+        return [row.event.detail["how"] for row in reversed(await alarms(log))]
+
+    for _ in range(2):
+        await catalogue.remember(FOO, [], "public", NOW)
+    assert await told() == ["removed"]
+    gone = await catalogue.holding(FOO, held.filename)
+    assert gone is not None
+    assert (gone.gone, gone.artifact.withdrawn, gone.blob) == (True, "removed", "ab" * 32)
+    for _ in range(2):
+        await catalogue.remember(FOO, [], "public", NOW, "quarantined")
+    assert await told() == ["removed", "quarantined"]
+    yanked = msgspec.structs.replace(held, yanked="")
+    for _ in range(2):
+        await catalogue.remember(FOO, [yanked, other], "public", NOW)
+    assert await told() == ["removed", "quarantined", "yanked"]
+    back = await catalogue.holding(FOO, held.filename)
+    assert back is not None
+    assert (back.gone, back.artifact.withdrawn) == (False, "")
