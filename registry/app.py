@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -146,6 +147,8 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
         if certificate is not None:
             files = [path for path in (settings.tls_certificate, settings.tls_key) if path is not None]
             watches.append(asyncio.create_task(_watch(files, certificate.reload)))
+        gc.collect()
+        gc.freeze()  # what is here now stays: looking through it again and again would hold the loop up
         journal.info("serving", extra={"host": settings.host, "port": settings.port, "version": __version__})
         try:
             await stop.wait()
