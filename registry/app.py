@@ -242,7 +242,7 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
         accounts=Accounts(database),
         volumes=volumes,
         blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
-        documents=Documents(volumes["public"], database),
+        documents=Documents(volumes, database),
     )
 
 

@@ -1,4 +1,6 @@
-"""The sources' documents: gzipped bodies as files on the volume, what is known about them as rows.
+"""The sources' documents: gzipped bodies as files on their origin's volume, what is known about them as rows.
+
+Those of private packages lie with the private packages, so that these don't depend on the LAN volume.
 
 A changed body is a new file, and the row is switched to it afterwards: a crash in between leaves the old
 document readable and one file too many, never a row without its body.
@@ -11,7 +13,7 @@ import hashlib
 import logging
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import apsw
@@ -34,10 +36,10 @@ _LEVEL = 2
 
 
 class Documents:
-    """The port's implementation over a volume and the `document` table."""
+    """The port's implementation over a volume for each origin and the `document` table."""
 
-    def __init__(self, volume: Volume, database: Database) -> None:
-        self._volume = volume
+    def __init__(self, volumes: Mapping[str, Volume], database: Database) -> None:
+        self._volumes = volumes
         self._database = database
 
     async def get(self, project: Project) -> Document | None:
@@ -48,14 +50,14 @@ class Documents:
         """
         kept = self._row(project)
         while kept is not None:
-            path, sha256 = self._path(project, kept.sha256), kept.sha256
-            if kept.path and await self._volume.run(path.is_file):
+            volume, path, sha256 = self._volumes[kept.origin], self._path(project, kept), kept.sha256
+            if kept.path and await volume.run(path.is_file):
                 return kept
-            body = await self._volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
+            body = await volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
             if body is not None:
                 return msgspec.structs.replace(kept, body=body)
-            await self._volume.identified()
-            await self._volume.run(self._volume.require_identity)
+            await volume.identified()
+            await volume.run(volume.require_identity)
             kept = self._row(project)
             if kept is not None and kept.sha256 == sha256:
                 _LOG.error("the document of %s is missing or damaged; it is fetched again", project)
@@ -66,14 +68,16 @@ class Documents:
     async def put(self, project: Project, document: Document) -> None:
         """Keep it; only what is known about it is rewritten when the body is unchanged."""
         sha256 = document.sha256 or hashlib.sha256(document.body).hexdigest()
+        document = msgspec.structs.replace(document, sha256=sha256)
         before = self._row(project)
-        path = self._path(project, sha256)
-        if before is None or before.sha256 != sha256:
-            await self._volume.identified()
+        volume, path = self._volumes[document.origin], self._path(project, document)
+        is_new = before is None or self._path(project, before) != path
+        if is_new:
+            await volume.identified()
             if document.path:
-                await self._volume.run(lambda: self._copy(path, Path(document.path)), work=_COPIED)
+                await volume.run(lambda: _copy(volume, path, Path(document.path)), work=_COPIED)
             else:
-                await self._volume.run(lambda: self._store(path, document.body), work=len(document.body))
+                await volume.run(lambda: _store(volume, path, document.body), work=len(document.body))
         row = (
             project.ecosystem,
             project.name,
@@ -96,8 +100,8 @@ class Documents:
             )
 
         await self._database.write(job)
-        if before is not None and before.sha256 != sha256:
-            await self._remove(self._path(project, before.sha256))
+        if before is not None and is_new:
+            await self._remove(project, before)
 
     async def drop(self, project: Project) -> None:
         """Forget it."""
@@ -112,7 +116,7 @@ class Documents:
             )
 
         await self._database.write(job)
-        await self._remove(self._path(project, before.sha256))
+        await self._remove(project, before)
 
     async def known(self, project: Project) -> bool:
         """Whether a document is kept, without reading it."""
@@ -137,9 +141,8 @@ class Documents:
         if row is None:
             return None
         content_type, url, etag, last_modified, sha256, checked, origin, large = row
-        return Document(
+        kept = Document(
             body=b"",
-            path=str(self._path(project, sha256)) if large else "",
             content_type=content_type,
             url=url,
             etag=etag,
@@ -148,43 +151,48 @@ class Documents:
             checked=moment_of(checked),
             origin=origin,
         )
+        return msgspec.structs.replace(kept, path=str(self._path(project, kept))) if large else kept
 
-    def _path(self, project: Project, sha256: str) -> Path:
+    def _path(self, project: Project, document: Document) -> Path:
         """Of one body of one project: two projects never share a file, so each can remove its own."""
-        name = hashlib.sha256(f"{project}\n{sha256}".encode()).hexdigest()
-        return self._volume.document(project.ecosystem, name)
+        name = hashlib.sha256(f"{project}\n{document.sha256}".encode()).hexdigest()
+        return self._volumes[document.origin].document(project.ecosystem, name)
 
-    def _store(self, path: Path, body: bytes) -> None:
-        packed = igzip.compress(body, _LEVEL, mtime=0)
-        self._write(path, len(packed), (packed,))
+    async def _remove(self, project: Project, document: Document) -> None:
+        path = self._path(project, document)
+        await self._volumes[document.origin].run(lambda: path.unlink(missing_ok=True))
 
-    def _copy(self, path: Path, source: Path) -> None:
-        """Take over a file that is a gzip already."""
-        with source.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            self._write(path, size, iter(lambda: file.read(_PIECE), b""))
 
-    def _write(self, path: Path, size: int, pieces: Iterable[bytes]) -> None:
-        self._volume.require_identity()
-        self._volume.require_space(size)
-        path.parent.parent.mkdir(mode=0o755, exist_ok=True)
-        descriptor, temp = temp_file(self._volume.temp)
+def _store(volume: Volume, path: Path, body: bytes) -> None:
+    packed = igzip.compress(body, _LEVEL, mtime=0)
+    _write(volume, path, len(packed), (packed,))
+
+
+def _copy(volume: Volume, path: Path, source: Path) -> None:
+    """Take over a file that is a gzip already."""
+    with source.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _write(volume, path, size, iter(lambda: file.read(_PIECE), b""))
+
+
+def _write(volume: Volume, path: Path, size: int, pieces: Iterable[bytes]) -> None:
+    volume.require_identity()
+    volume.require_space(size)
+    path.parent.parent.mkdir(mode=0o755, exist_ok=True)
+    descriptor, temp = temp_file(volume.temp)
+    try:
         try:
-            try:
-                for piece in pieces:
-                    write_all(descriptor, piece)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            seal(descriptor)
-            move_into(temp, path.parent, path.name)
+            for piece in pieces:
+                write_all(descriptor, piece)
         except BaseException:
-            with contextlib.suppress(OSError):
-                temp.unlink()
+            os.close(descriptor)
             raise
-
-    async def _remove(self, path: Path) -> None:
-        await self._volume.run(lambda: path.unlink(missing_ok=True))
+        seal(descriptor)
+        move_into(temp, path.parent, path.name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        raise
 
 
 def _body(path: Path, sha256: str) -> bytes | None:
