@@ -15,6 +15,7 @@ from registry.model.artifacts import Artifact
 from registry.model.asks import Ask
 from registry.model.decisions import Decision, Refusal
 from registry.model.indexes import Document, Index, Representation
+from registry.model.locks import LockFile
 from registry.model.names import Project
 from registry.model.publications import Contents, Publication, Upload
 from registry.model.targets import Target
@@ -69,6 +70,12 @@ class Ecosystem:
     """A version range (PEP 440 specifier, npm range) → does this version lie in it? Raises Malformed."""
     version_key: Callable[[str], Any]
     """A version → what it is ordered by, None for what is no version. Equal keys are one version."""
+
+    # lock files
+    lock_files: tuple[str, ...]
+    """Their names, as globs."""
+    read_lock: Callable[[str, bytes], LockFile | None]
+    """(file name, bytes) → what is pinned; None where the name is none of them. Raises Malformed."""
 
     # paths
     parse_ask: Callable[[Target], Ask]

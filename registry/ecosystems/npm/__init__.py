@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from registry.ecosystems.npm.contents import inspect
 from registry.ecosystems.npm.index import read_index, settled_tags
+from registry.ecosystems.npm.locks import LOCK_FILES, read_lock
 from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range, version_key
 from registry.ecosystems.npm.paths import artifact_path, index_path, parse_ask
 from registry.ecosystems.npm.publication import parse_document, parse_upload
@@ -26,6 +27,8 @@ NPM = Ecosystem(
     parse_pattern=parse_pattern,
     parse_range=parse_range,
     version_key=version_key,
+    lock_files=LOCK_FILES,
+    read_lock=read_lock,
     parse_ask=parse_ask,
     index_path=index_path,
     artifact_path=artifact_path,

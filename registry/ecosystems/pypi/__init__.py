@@ -8,6 +8,7 @@ from __future__ import annotations
 from registry.ecosystems.pypi.contents import inspect
 from registry.ecosystems.pypi.gaps import fill_gaps, gap_path
 from registry.ecosystems.pypi.index import SOURCE_ACCEPT, read_index
+from registry.ecosystems.pypi.locks import LOCK_FILES, read_lock
 from registry.ecosystems.pypi.names import ECOSYSTEM, parse_name, parse_pattern, parse_range, version_key
 from registry.ecosystems.pypi.paths import artifact_path, index_path, parse_ask, source_path
 from registry.ecosystems.pypi.publication import parse_upload
@@ -29,6 +30,8 @@ PYPI = Ecosystem(
     parse_pattern=parse_pattern,
     parse_range=parse_range,
     version_key=version_key,
+    lock_files=LOCK_FILES,
+    read_lock=read_lock,
     parse_ask=parse_ask,
     index_path=index_path,
     artifact_path=artifact_path,
