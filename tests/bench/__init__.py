@@ -1,0 +1,1 @@
+"""What the appliance costs, beside nginx and the others: `scripts/bench`."""

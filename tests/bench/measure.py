@@ -1,0 +1,174 @@
+"""What is done to each system, and what it cost."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from tests.bench.cost import cpu_seconds, peak_memory
+from tests.bench.load import Load, closed_loop
+from tests.bench.static import PACKUMENT, SIMPLE
+from tests.bench.systems import System, upstream_requests
+from tests.bench.workload import Installed, install_npm, install_python
+
+SETTLED = 0.3
+"""Seconds after an install in which what it left to do is done."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """One complete install."""
+
+    cpu: float
+    seconds: float
+    upstream: int
+    failure: str
+
+
+@dataclass
+class Findings:
+    """Of one system."""
+
+    system: System
+    cold: dict[str, Install] = field(default_factory=dict)
+    warm: dict[str, Install] = field(default_factory=dict)
+    loads: dict[str, Load] = field(default_factory=dict)
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of request."""
+
+    title: str
+    ecosystem: str
+    project: str
+    what: str
+    """`index`, `304` or `file`."""
+    file: str = ""
+    """Where the file's name begins."""
+
+
+ROWS = (
+    Row("small simple index", "python", "iniconfig", "index"),
+    Row("304 of it", "python", "iniconfig", "304"),
+    Row("simple index of numpy", "python", "numpy", "index"),
+    Row("wheel of 7 kB", "python", "iniconfig", "file", "iniconfig-2.3.1-py3-none-any"),
+    Row("wheel of 17 MB", "python", "numpy", "file", "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64"),
+    Row("small packument", "npm", "ms", "index"),
+    Row("packument of typescript", "npm", "typescript", "index"),
+    Row("tarball of 3 kB", "npm", "ms", "file", "ms-2.1.3"),
+)
+
+
+def installs(system: System) -> dict[str, Install]:
+    """Both workloads, one after the other."""
+    found = {}
+    clients: tuple[tuple[str, str | None, Callable[[str], Installed]], ...] = (
+        ("python", system.python, install_python),
+        ("npm", system.npm, install_npm),
+    )
+    for name, path, client in clients:
+        if path is None:
+            continue
+        asked, spent = upstream_requests(), cpu_seconds(system.pid)
+        installed = client(f"{system.url}{path}")
+        time.sleep(SETTLED)
+        found[name] = Install(
+            cpu=cpu_seconds(system.pid) - spent,
+            seconds=installed.seconds,
+            upstream=upstream_requests() - asked - 1,
+            failure=installed.failure,
+        )
+        print(f"  {system.name}: {name} install {found[name]}", flush=True)
+    return found
+
+
+def median(rounds: list[dict[str, Install]]) -> dict[str, Install]:
+    """Of each workload, the install in the middle by CPU."""
+    return {
+        name: sorted((each[name] for each in rounds), key=lambda i: i.cpu)[len(rounds) // 2]
+        for name in rounds[0]
+    }
+
+
+def loads(system: System, seconds: float) -> dict[str, Load]:
+    """Every kind of request, by 16 connections."""
+    found = {}
+    for row in ROWS:
+        if (system.python if row.ecosystem == "python" else system.npm) is None:
+            continue
+        url, headers = address(system, row)
+        closed_loop(system.pid, url, headers, 1)
+        found[row.title] = load = closed_loop(system.pid, url, headers, seconds)
+        print(f"  {system.name}: {row.title}: {load.cpu * 1e6:,.0f} µs, {load.rate:,.0f}/s", flush=True)
+    return found
+
+
+def measured(system: System, rounds: int, seconds: float) -> Findings:
+    """A system that was never asked: cold, warm, under load."""
+    findings = Findings(system)
+    findings.cold = installs(system)
+    if not any(install.failure for install in findings.cold.values()):
+        installs(system)
+    return warm(findings, rounds, seconds)
+
+
+def warm(findings: Findings, rounds: int, seconds: float) -> Findings:
+    """The rest, for a system that has everything."""
+    system = findings.system
+    findings.warm = median([installs(system) for _ in range(rounds)])
+    findings.loads = loads(system, seconds)
+    findings.memory = peak_memory(system.pid)
+    return findings
+
+
+def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
+    """URL and headers of a row's request at this system."""
+    if row.ecosystem == "python":
+        path, headers = f"{system.python}{row.project}/", SIMPLE
+    else:
+        path, headers = f"{system.npm}{row.project}", PACKUMENT
+    if row.what == "index":
+        return system.url + path, dict(headers)
+    fields, body = _asked(system, path, {"Accept": headers["Accept"]})
+    if row.what == "304":
+        tags = {"If-None-Match": fields["ETag"]} if "ETag" in fields else {}
+        return system.url + path, {**headers, **tags}
+    links = _links(body, fields.get("Content-Type", ""))
+    link = next(link for link in links if urllib.parse.unquote(link).rpartition("/")[2].startswith(row.file))
+    return urllib.parse.urljoin(system.url + path, link).partition("#")[0], {}
+
+
+def _asked(system: System, path: str, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=120)
+    connection.request("GET", path, headers=dict(headers))
+    answer = connection.getresponse()
+    body, fields = answer.read(), dict(answer.getheaders())
+    connection.close()
+    return {name.title().replace("Etag", "ETag"): value for name, value in fields.items()}, body
+
+
+def _links(body: bytes, content_type: str) -> list[str]:
+    if "html" in content_type:
+        parser = _Anchors()
+        parser.feed(body.decode())
+        return parser.found
+    document = json.loads(body)
+    if "files" in document:
+        return [file["url"] for file in document["files"]]
+    return [version["dist"]["tarball"] for version in document["versions"].values()]
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
