@@ -51,7 +51,8 @@ class Documents:
         kept = self._row(project)
         while kept is not None:
             volume, path, sha256 = self._volumes[kept.origin], self._path(project, kept), kept.sha256
-            if kept.path and await volume.run(path.is_file):
+            is_there = bool(kept.path) and await volume.run(path.is_file)
+            if is_there:
                 return kept
             body = await volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
             if body is not None:
