@@ -27,7 +27,8 @@ from registry.identity.identify import Identify
 from registry.identity.keys import ensure_admin_token, ensure_secret, replace_secret
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
-from registry.model.artifacts import Artifact
+from registry.model.artifacts import Artifact, Holding
+from registry.model.attestations import Judgement
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Clock, Publisher
@@ -47,12 +48,14 @@ from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
+from registry.pipeline.vouching import Vouching
 from registry.pipeline.workers import Workers
 from registry.policy.names import KnownNames, shipped_names
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
 from registry.settings.homes import back_end_home, upstream_homes
+from registry.sources.attestations import judge, provenance_of
 from registry.sources.client import Client
 from registry.sources.egress import Home
 from registry.sources.hosts import FileHosts, HomeOnly
@@ -65,6 +68,7 @@ from registry.sources.services import UpstreamServices, bounded
 from registry.sources.trust import tls_context
 from registry.storage.accounts import Accounts
 from registry.storage.advisories import Advisories
+from registry.storage.attestations import Attestations
 from registry.storage.blobs import Blobs
 from registry.storage.catalogue import Catalogue
 from registry.storage.checkpoints import Checkpoints
@@ -204,6 +208,7 @@ class _Kept:
     database: Database
     log: ProvenanceLog
     catalogue: Catalogue
+    attestations: Attestations
     refusals: Refusals
     policy_store: PolicyStore
     advisories: Advisories
@@ -235,6 +240,7 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
         database=database,
         log=log,
         catalogue=Catalogue(database),
+        attestations=Attestations(database),
         refusals=Refusals(database),
         policy_store=PolicyStore(database),
         advisories=Advisories(database),
@@ -440,11 +446,16 @@ def _line(
         workers=workers,
         signing_key=people.signing_key,
         scratch=str(settings.data / "spool"),
+        attestations=kept.attestations,
     )
     attesting = _attesting(settings, kept, people, sources, clock)
-    verifier = Verifier(
-        kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, attesting.vouch
-    )
+    vouching = _vouching(kept, sources, clock, stack)
+
+    async def vouch(holding: Holding) -> Mapping[str, str]:
+        verdict = await attesting.vouch(holding)
+        return {"signature": verdict} if verdict else await vouching.vouch(holding)
+
+    verifier = Verifier(kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, vouch)
     stack.push_async_callback(verifier.close)
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
@@ -458,6 +469,7 @@ def _line(
         refusals=kept.refusals,
         clock=clock,
         secret=secret,
+        vouching=vouching,
     )
     publishing = Publishing(
         ecosystems=ECOSYSTEMS,
@@ -470,6 +482,7 @@ def _line(
         refusals=kept.refusals,
         clock=clock,
         secret=secret,
+        vouching=vouching,
     )
     forwards = settings.npm_audit == "forward"
     return _Line(
@@ -485,6 +498,28 @@ def _line(
         searching=Searching(
             ecosystem=npm, policy=policy, catalogue=kept.catalogue, renderer=renderer, clock=clock
         ),
+    )
+
+
+def _vouching(kept: _Kept, sources: _Sources, clock: Clock, stack: AsyncExitStack) -> Vouching:
+    """Provenance of Python files; checking it has a process of its own, since it needs libraries of 60 MB."""
+    checkers = Workers(processes=1)
+    stack.callback(checkers.close)
+
+    async def checked(provenance: bytes, filename: str, sha256: str) -> Judgement:
+        return await checkers.run(judge, provenance, filename, sha256)
+
+    async def assembled(attestations: bytes, filename: str, sha256: str) -> tuple[bytes, Judgement]:
+        return await checkers.run(provenance_of, attestations, filename, sha256)
+
+    return Vouching(
+        source=sources.upstreams["pypi"],
+        attestations=kept.attestations,
+        blobs=kept.blobs,
+        log=kept.log,
+        judge=checked,
+        assemble=assembled,
+        clock=clock,
     )
 
 

@@ -7,6 +7,7 @@ turns it into a response.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_object
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.verify import Flight, Verifier
+from registry.pipeline.vouching import Vouching
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Gateway:
         refusals: Refusals,
         clock: Clock,
         secret: bytes,
+        vouching: Vouching,
     ) -> None:
         self._ecosystems = ecosystems
         self._policy = policy
@@ -92,6 +95,7 @@ class Gateway:
         self._refusals = refusals
         self._clock = clock
         self._secret = secret
+        self._vouching = vouching
 
     # the doors
 
@@ -166,6 +170,18 @@ class Gateway:
         if delivers(holding.blob, holding.blob_size or 0):
             await self._deliver(holding, client, policy.revision, holding.blob)
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
+
+    async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
+        """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""
+        await self._admit(ask.project, root, client)
+        holding = await self._holding(ask)
+        decision = self._policy.current.decide_artifact(
+            holding.artifact, holding.first_seen, self._clock.now()
+        )
+        if not decision.allowed:
+            raise Refused(await self._note(decision, root, client))
+        body = await self._vouching.provenance(holding)
+        return BytesAnswer(body, f'"{hashlib.sha256(body).hexdigest()}"')
 
     async def attested(self, ask: ProvenanceAsk, root: str, client: Client) -> None:
         """Let a question about one version's provenance pass: decided like its file. Raises Refused, and

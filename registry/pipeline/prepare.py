@@ -22,6 +22,9 @@ from registry.model.names import Project
 from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
 from registry.provenance.signatures import RegistryKey, message
 
+KEPT_HERE = "here"
+"""The provenance URL of a file whose provenance no source offers, and we do."""
+
 
 class Rules(Protocol):
     """The part of a policy that decides about single files."""
@@ -74,6 +77,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     document: Document
     origin: str
     known: Mapping[str, Known]
+    attested: frozenset[str] = frozenset()
+    """File names whose provenance we keep."""
     root: str
     """Public URL of the appliance, no trailing slash."""
     secret: bytes
@@ -140,6 +145,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
             continue
         artifact, objection = _pinned(listed, known, job.origin)
         artifact = signed(artifact, known)
+        if listed.filename in job.attested and not artifact.provenance:
+            artifact = msgspec.structs.replace(artifact, provenance=KEPT_HERE)
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
         if job.learns:

@@ -24,6 +24,7 @@ from registry.model.publications import Publication, Upload
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.rendering import Renderer
+from registry.pipeline.vouching import Vouching
 
 
 class Publishing:
@@ -42,6 +43,7 @@ class Publishing:
         refusals: Refusals,
         clock: Clock,
         secret: bytes,
+        vouching: Vouching,
     ) -> None:
         """`blobs` keeps the private side's metadata files."""
         self._ecosystems = ecosystems
@@ -54,6 +56,7 @@ class Publishing:
         self._refusals = refusals
         self._clock = clock
         self._secret = secret
+        self._vouching = vouching
         self._locks: dict[Project, asyncio.Lock] = {}
 
     async def upload(
@@ -115,11 +118,13 @@ class Publishing:
             row = await self._catalogue.holding(project, artifact.filename)
             if row is not None and row.origin == "private":
                 if not row.gone and row.pin in artifact.digests:
+                    await self._changed(project)  # a crash may have come between the row and this
                     return row.artifact
                 raise Conflict(
                     f"File already exists: '{artifact.filename}' was published before with other content or "
                     "was taken back; a file name is never used twice, so publish a new version."
                 )
+            await self._vouching.accept(publication)
             await self._publishers[project.ecosystem].publish(publication, spool)
             metadata = await self._blobs.put(publication.metadata) if publication.metadata else None
             # Whether a name known as public may become ours was decided above.

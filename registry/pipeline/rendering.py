@@ -21,7 +21,7 @@ from registry.model.decisions import Refusal
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
 from registry.model.names import Project
-from registry.model.ports import Catalogue, Clock, ProvenanceLog, Refusals, Shelf
+from registry.model.ports import Attestations, Catalogue, Clock, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
@@ -76,6 +76,7 @@ class Renderer:
         clock: Clock,
         secret: bytes,
         workers: Workers,
+        attestations: Attestations,
         signing_key: str = "",
         scratch: str = "",
     ) -> None:
@@ -91,6 +92,7 @@ class Renderer:
         self._clock = clock
         self._secret = secret
         self._workers = workers
+        self._attestations = attestations
         self._signing_key = signing_key
         self._scratch = scratch
         self._one_at_a_time = asyncio.Lock()
@@ -222,8 +224,10 @@ class Renderer:
     ) -> Prepared:
         policy: Policy = self._policy.current
         rows = await self._catalogue.holdings(project)
+        attested = await self._attestations.attested(project)
         job = Job(
             project=project,
+            attested=frozenset(name for name, each in attested.items() if each.provenance),
             document=document,
             origin=document.origin,
             known={},

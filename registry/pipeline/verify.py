@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -93,10 +94,10 @@ class Verifier:
         clock: Clock,
         inspect: Inspect,
         learned: Callable[[Project], Awaitable[None]] | None = None,
-        vouch: Callable[[Holding], Awaitable[str]] | None = None,
+        vouch: Callable[[Holding], Awaitable[Mapping[str, str]]] | None = None,
     ) -> None:
-        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives the verdict
-        on a file's signature, and raises IntegrityFailed for a false one."""
+        """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives what the
+        ingest event says about a file's signatures, and raises IntegrityFailed for a false one."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
@@ -167,8 +168,8 @@ class Verifier:
         if pin is None:
             raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
         blobs = self._blobs[holding.origin]
-        verdict = await self._vouch(holding) if self._vouch is not None else ""
-        async with source.artifact(artifact) as chunks:
+        vouching = asyncio.ensure_future(self._vouched(holding))  # beside the download, not before it
+        async with _ended(vouching), source.artifact(artifact) as chunks:
             staging = await blobs.stage(artifact.size)
             try:
                 async for chunk in chunks:
@@ -177,6 +178,7 @@ class Verifier:
                 expected = {pin, *(d for d in artifact.digests if d.algorithm in STRONG)}
                 if holding.conflict is not None:
                     expected = {pin}
+                verdict = await vouching
                 sha256 = await staging.commit(sorted(expected), artifact.size)
             finally:
                 await staging.discard()
@@ -209,6 +211,9 @@ class Verifier:
         await self._extract(holding, path)
         return await blobs.read(blob)
 
+    async def _vouched(self, holding: Holding) -> Mapping[str, str]:
+        return {} if self._vouch is None else await self._vouch(holding)
+
     async def _extract_quietly(self, holding: Holding, path: Path) -> None:
         try:
             await self._extract(holding, path)
@@ -229,10 +234,15 @@ class Verifier:
             await self._learned(artifact.project)
 
     def _ingested(
-        self, holding: Holding, sha256: str, size: int, source: Source, revision: str, verdict: str
+        self,
+        holding: Holding,
+        sha256: str,
+        size: int,
+        source: Source,
+        revision: str,
+        verdict: Mapping[str, str],
     ) -> Event:
         artifact = holding.artifact
-        signature = {"signature": verdict} if verdict else {}
         return Event(
             kind=Kind.INGEST,
             at=self._clock.now(),
@@ -249,7 +259,7 @@ class Verifier:
                 "size": size,
                 "origin": holding.origin,
                 "policy": revision,
-                **signature,
+                **verdict,
             },
         )
 
@@ -278,3 +288,13 @@ class Verifier:
             )
         except Unavailable:
             journal.error("an integrity alarm could not be logged", extra={"file": artifact.filename})
+
+
+@asynccontextmanager
+async def _ended(task: asyncio.Future[Mapping[str, str]]) -> AsyncIterator[None]:
+    """Leave nothing behind of a task whose result may no longer be wanted."""
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -28,6 +28,9 @@ GAP_MISSES = 5
 GAP_REST = 3600.0
 """Seconds of that while."""
 
+PROVENANCE = "application/vnd.pypi.integrity.v1+json"
+"""What PEP 740 documents are asked for as."""
+
 journal = logging.getLogger("registry.sources")
 
 
@@ -77,6 +80,22 @@ class RegistrySource:
             ) as counted,
         ):
             yield counted
+
+    async def provenance(self, artifact: Artifact) -> bytes | None:
+        """The document at the artifact's provenance URL; None when there is none. Asked of the source's own
+        origin only, and beside the packages."""
+        try:
+            url = read_url(artifact.provenance)
+        except ValueError:
+            return None
+        if Origin.of(url) != self._client.home.origin:
+            raise SourceFailed(f"{self.name} has the provenance of {artifact.filename} on another host.")
+        reply = await self._beside.fetch(url, {"Accept": PROVENANCE}, self._documents)
+        if reply.status in {404, 410}:
+            return None
+        if reply.status != 200:
+            raise unexpected(self.name, reply.status)
+        return reply.body
 
     async def probe(self) -> str | None:
         """None when the upstream answers through proxy and TLS, else a sentence that says what fails."""

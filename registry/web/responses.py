@@ -78,9 +78,11 @@ def unpacked(rendition: Rendition) -> bytes:
     return body
 
 
-def bytes_response(request: web.BaseRequest, answer: BytesAnswer, cache_control: str) -> web.Response:
+def bytes_response(
+    request: web.BaseRequest, answer: BytesAnswer, cache_control: str, content_type: str = FILE_TYPE
+) -> web.Response:
     """A small verified document."""
-    headers = {hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: cache_control, hdrs.CONTENT_TYPE: FILE_TYPE}
+    headers = {hdrs.ETAG: answer.etag, hdrs.CACHE_CONTROL: cache_control, hdrs.CONTENT_TYPE: content_type}
     if matches(request, answer.etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=answer.body, headers=headers)

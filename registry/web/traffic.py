@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 from aiohttp import hdrs, web
 
-from registry.errors import Malformed, NotFound, RegistryError, Unauthenticated
+from registry.errors import Malformed, NotAcceptable, NotFound, RegistryError, Unauthenticated
 from registry.model.asks import (
     AmendAsk,
     ArtifactAsk,
@@ -46,6 +46,8 @@ from registry.web.responses import (
 from registry.web.services import Services
 from registry.web.site import Site
 from registry.web.uploads import read_document, read_form, spool
+
+PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 
 ANONYMOUS = frozenset({"ping", "login"})
 """Services that need no login, also where only users may read."""
@@ -143,6 +145,10 @@ class Traffic:
             case ProvenanceAsk(filename=None):  # npm's: of a version, not of a file
                 await self._gateway.attested(ask, root, client)
                 return await self._services.attestations(ask)
+            case ProvenanceAsk(filename=str() as filename):
+                content_type = _provenance_type(request)
+                found = await self._gateway.provenance(ArtifactAsk(ask.project, filename), root, client)
+                return bytes_response(request, found, cache_control, content_type)
             case ProjectsAsk():
                 return await self._projects(request, ecosystem, cache_control)
             case _:
@@ -215,6 +221,19 @@ class Traffic:
         if isinstance(ask, ServiceAsk) and ask.service in ANONYMOUS:
             return
         raise Unauthenticated("This appliance is for its users only; log in, or ask an admin for an account.")
+
+
+def _provenance_type(request: web.Request) -> str:
+    """PEP 740's own type, or plain JSON for a client that knows only that. Raises NotAcceptable."""
+    accepted = (_accept(request) or "*/*").lower()
+    wanted = [part.partition(";")[0].strip() for part in accepted.split(",")]
+    if any(each in {PROVENANCE_TYPE, "application/vnd.pypi.integrity.latest+json"} for each in wanted):
+        return PROVENANCE_TYPE
+    if "application/json" in wanted:
+        return "application/json"
+    if {"*/*", "application/*"} & set(wanted):
+        return PROVENANCE_TYPE
+    raise NotAcceptable(f"Provenance comes as {PROVENANCE_TYPE} only.")
 
 
 def _accept(request: web.Request) -> str | None:

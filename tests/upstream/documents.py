@@ -37,6 +37,10 @@ def _file(file: Distribution, base: str, *, bare: bool) -> dict[str, Any]:
         entry["requires-python"] = file.requires_python
     if file.yanked:
         entry["yanked"] = file.yanked
+    if file.provenance is not None:
+        entry["provenance"] = (
+            f"{base}/integrity/{normalised(file.project)}/{file.version}/{file.filename}/provenance"
+        )
     if bare:
         return entry
     entry["size"] = file.size

@@ -37,6 +37,8 @@ class Distribution:
     yanked: str | bool = False
     url: str | None = None
     """Where the index says it is; None for the upstream's own place."""
+    provenance: bytes | None = None
+    """Its PEP 740 document, below /integrity/."""
 
     def __post_init__(self) -> None:
         self.hashes = self.hashes or {"sha256": hashlib.sha256(self.data).hexdigest()}

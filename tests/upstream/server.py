@@ -175,6 +175,8 @@ class LyingUpstream:
                 return self._simple(seen, name, path)
             case ["pypi", name, "json"] if self.legacy and name in self.python:
                 return self._validated(seen, _document(legacy_json(name, self.python[name])))
+            case ["integrity", name, _, filename, "provenance"]:
+                return self._provenance(name, filename)
             case ["files", filename]:
                 return self._python_file(filename)
             case ["npm", *rest] if rest:
@@ -213,6 +215,12 @@ class LyingUpstream:
             if f"{file.filename}.metadata" == filename and file.metadata is not None:
                 return _document(file.metadata, "application/octet-stream")
         return _NOT_FOUND
+
+    def _provenance(self, name: str, filename: str) -> Answer:
+        found = next((file for file in self.python.get(name, ()) if file.filename == filename), None)
+        if found is None or found.provenance is None:
+            return _NOT_FOUND
+        return _document(found.provenance, "application/vnd.pypi.integrity.v1+json")
 
     def _npm(self, seen: Seen, parts: list[str]) -> Answer:
         if parts == ["-", "ping"] or (seen.method == "POST" and parts[0] == "-"):

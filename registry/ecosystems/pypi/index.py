@@ -264,7 +264,7 @@ def _artifact(project: Project, entry: Entry, base: str, now: datetime) -> Artif
         yanked=_yanked(entry.yanked),
         requires_python=_line(entry.requires_python) or None,
         metadata=_metadata(entry) if name.kind == "wheel" else None,
-        provenance=_secure(entry.provenance),
+        provenance=_secure(entry.provenance, base),
         install_script=name.kind == "sdist",
     )
 
@@ -326,9 +326,12 @@ def _yanked(claim: bool | str | None) -> str | None:
     return "" if claim is True else _line(claim)
 
 
-def _secure(url: str | None) -> str:
-    """A provenance URL, or nothing where it isn't on https (PEP 740)."""
-    return url if url and url.startswith("https://") and url.isascii() and url.isprintable() else ""
+def _secure(url: str | None, base: str) -> str:
+    """A provenance URL, or nothing where it isn't on https (PEP 740), nor where the index itself is."""
+    if not url or not (url.isascii() and url.isprintable()):
+        return ""
+    beside = base.startswith("http://") and url.startswith(base[: base.find("/", len("http://")) + 1])
+    return url if beside or url.startswith("https://") else ""
 
 
 def _line(text: str | None) -> str:

@@ -62,6 +62,12 @@ def artifact_path(artifact: Artifact) -> str:
     return f"files/{artifact.project.name}/{quote(artifact.filename, safe='')}"
 
 
+def provenance_path(artifact: Artifact) -> str:
+    """Where we offer the file's provenance (PEP 740)."""
+    filename, version = quote(artifact.filename, safe=""), quote(artifact.version, safe="")
+    return f"integrity/{artifact.project.name}/{version}/{filename}/provenance"
+
+
 def source_path(project: Project) -> str:
     """Where a simple index offers the project, below the index's own URL."""
     return f"{project.name}/"

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import IO
 
+import msgspec
 from packaging.metadata import Metadata, RawMetadata
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -60,7 +61,24 @@ def parse_upload(upload: Upload, file: IO[bytes]) -> Publication:
         metadata=metadata_digest,
         install_script=name.kind == "sdist",
     )
-    return Publication(project=project, artifact=artifact, metadata=contents.metadata)
+    return Publication(
+        project=project,
+        artifact=artifact,
+        metadata=contents.metadata,
+        attestations=_attestations(fields),
+    )
+
+
+def _attestations(fields: Mapping[str, tuple[str, ...]]) -> bytes:
+    """The field as it came, if it is a JSON array; whether it holds is checked where signatures are."""
+    if not any(fields.get("attestations", ())):
+        return b""
+    text = _one(fields, "attestations").encode()
+    try:
+        msgspec.json.decode(text, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError):
+        raise Malformed("The form's attestations aren't a JSON array (PEP 740).") from None
+    return text
 
 
 def _one(fields: Mapping[str, tuple[str, ...]], name: str, default: str | None = None) -> str:

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from packaging.version import Version
 
 from registry.ecosystems.pypi.names import parse_filename, parse_version
-from registry.ecosystems.pypi.paths import artifact_path
+from registry.ecosystems.pypi.paths import artifact_path, provenance_path
 from registry.ecosystems.pypi.refusal import tombstone_filename
 from registry.errors import Malformed, NotAcceptable
 from registry.model.artifacts import Artifact
@@ -58,6 +58,7 @@ class _File(msgspec.Struct, rename="kebab", omit_defaults=True):
     core_metadata: dict[str, str] | UnsetType = UNSET
     dist_info_metadata: dict[str, str] | UnsetType = UNSET
     """The first name of `core-metadata` (PEP 714), for clients that know only that."""
+    provenance: str | UnsetType = UNSET
 
 
 def negotiate(accept: str | None) -> Representation:
@@ -82,7 +83,7 @@ def negotiate(accept: str | None) -> Representation:
 def render_index(
     index: Index,
     withheld: Mapping[str, Refusal],
-    base: str,  # noqa: ARG001 - all addresses are relative
+    base: str,
     representation: Representation,
 ) -> bytes:
     """An index as JSON or HTML. Withheld files are yanked with the reason, so that resolvers fall back.
@@ -91,7 +92,7 @@ def render_index(
     is refused, instead of "from versions: none". A quarantined project lists no files (PEP 792).
     """
     artifacts = () if _is_quarantined(index) else index.artifacts
-    files = _files(artifacts, _marked(artifacts, withheld))
+    files = _files(artifacts, _marked(artifacts, withheld), base)
     if representation.name == JSON.name:
         return _json(index.project, files, _versions(index), index.status)
     return _html(index.project, files, index.status)
@@ -129,7 +130,7 @@ def render_manifest(
     """
     artifacts = () if _is_quarantined(index) else index.artifacts
     releases: dict[Version, list[dict[str, object]]] = {}
-    for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld)), strict=True):
+    for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld), base), strict=True):
         releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file, base))
     wanted = _newest(artifacts, withheld) if selector is None else _canonical(selector)
     version = next((version for version in releases if version == wanted), None)
@@ -178,7 +179,7 @@ def _marked(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> M
     return withheld if free else {}
 
 
-def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> list[_File]:
+def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal], base: str) -> list[_File]:
     files = []
     for artifact in artifacts:
         metadata = {artifact.metadata.algorithm: artifact.metadata.hex} if artifact.metadata else UNSET
@@ -195,9 +196,18 @@ def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> li
                 yanked=(reason or True) if reason is not None else False,
                 core_metadata=metadata,
                 dist_info_metadata=metadata,
+                provenance=_provenance(artifact, base) or UNSET,
             )
         )
     return files
+
+
+def _provenance(artifact: Artifact, base: str) -> str:
+    """Our own address of a file's provenance. PEP 740 wants it whole and on https, so where we are on plain
+    http there is none, though it is served there too."""
+    if not artifact.provenance or not base.startswith("https://"):
+        return ""
+    return f"{base}/{provenance_path(artifact)}"
 
 
 def _json(project: Project, files: list[_File], versions: Iterable[str], status: Status | None) -> bytes:
@@ -233,6 +243,8 @@ def _anchor(file: _File) -> str:
     if file.core_metadata is not UNSET:
         metadata = next(f"{algorithm}={value}" for algorithm, value in file.core_metadata.items())
         attributes |= {"data-core-metadata": metadata, "data-dist-info-metadata": metadata}
+    if file.provenance is not UNSET:
+        attributes["data-provenance"] = file.provenance
     if file.upload_time is not UNSET:
         attributes["data-upload-time"] = file.upload_time
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
