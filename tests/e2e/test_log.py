@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.machine import Machine
 from tests.e2e.house import House, User
+from tests.e2e.machine import Machine
 from tests.e2e.outside import Outside
 from tests.upstream import Distribution, Tarball, make_tarball, make_wheel
 

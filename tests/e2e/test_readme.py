@@ -50,7 +50,7 @@ def test_a_line_of_the_readme_does_what_it_says(
     line: str, house: House, alice: User, prepared: Machine
 ) -> None:
     machine = prepared
-    machine.dist(make_wheel(f"shown-by-{line.split()[0]}", "1.0"))
+    machine.dist(make_wheel(f"shown-by-{line.split(maxsplit=1)[0]}", "1.0"))
     line = line.replace("http://HOST:8080", house.url)
     said = follow(line, alice, machine).checked()
     if "npm login" in line:
