@@ -33,8 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
-        if folder == "e2e":
-            item.add_marker("e2e")
+        if folder in {"e2e", "compose"}:
+            item.add_marker(folder)
+        if folder == "compose":
+            item.add_marker(pytest.mark.timeout(900))  # the first one may have to make an engine and the images
         if item.get_closest_marker("live"):
             item.add_marker("enable_socket")
         elif folder in WITH_SERVERS or item.get_closest_marker("loopback"):
