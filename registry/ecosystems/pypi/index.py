@@ -10,6 +10,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -56,6 +57,8 @@ CLOCK_SKEW = timedelta(minutes=10)
 
 _HEX_LENGTHS = {"sha512": 128, "sha384": 96, "sha256": 64, "sha1": 40, "md5": 32}
 _HEX = frozenset(string.hexdigits)
+_PLAIN = frozenset(string.ascii_letters + string.digits + "._-+!%/")
+"""Of URLs that mean the same wherever they stand."""
 SPOKEN = ("application/vnd.pypi.simple.v1+json", "application/json")
 _WRITTEN = ("application/vnd.pypi.simple.v1+html", "text/html")
 
@@ -273,17 +276,38 @@ def _absolute(filename: str, url: str, base: str) -> str:
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
         raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.")
     try:
-        whole = url if url.startswith(("https://", "http://")) else urljoin(base, url)
+        whole = url if url.startswith(("https://", "http://")) else _joined(base, url)
         whole = whole.partition("#")[0]
-        parts = urlsplit(whole)
-        _ = parts.port  # raises for an impossible one
+        end = whole.find("/", len("https://"))
+        scheme, host, has_login = _origin(whole if end < 0 else whole[:end])
     except ValueError:
         raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if scheme not in {"http", "https"} or not host:
         raise Malformed(f"{shown(filename)} is offered at an address that isn't on http or https.")
-    if "@" in parts.netloc:
+    if has_login:
         raise Malformed(f"{shown(filename)} is offered at an address with credentials in it.")
     return whole
+
+
+def _joined(base: str, url: str) -> str:
+    """`urljoin`, whose work is shared by the thousands of files that lie in one place."""
+    place, slash, name = url.rpartition("/")
+    if slash and _PLAIN.issuperset(url) and not name.startswith("."):
+        return _place(base, place + slash) + name
+    return urljoin(base, url)
+
+
+@lru_cache(maxsize=256)
+def _place(base: str, url: str) -> str:
+    return urljoin(base, url)
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> tuple[str, str | None, bool]:
+    """Scheme, host, and whether there are credentials. Raises ValueError for what can't be a URL."""
+    parts = urlsplit(url)
+    _ = parts.port  # raises for an impossible one
+    return parts.scheme, parts.hostname, "@" in parts.netloc
 
 
 def _digests(filename: str, hashes: Mapping[str, str]) -> tuple[Digest, ...]:
@@ -334,6 +358,7 @@ def _secure(url: str | None, base: str) -> str:
     return url if beside or url.startswith("https://") else ""
 
 
+@lru_cache(maxsize=1_024)
 def _line(text: str | None) -> str:
     """Foreign prose as one printable line of bounded length."""
     words = "".join(letter if letter.isprintable() else " " for letter in (text or "")[: 4 * MAX_REASON])

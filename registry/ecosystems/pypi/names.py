@@ -10,6 +10,7 @@ import math
 import string
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -144,17 +145,36 @@ def shown(text: str) -> str:
 
 
 def _wheel_version(project: Project, filename: str) -> str:
-    # Compressed tags are multiplied out when parsed; a hostile name would stand for very many.
-    tags = filename.removesuffix(".whl").split("-")[-3:]
-    if math.prod(tag.count(".") + 1 for tag in tags) > MAX_TAGS:
-        raise Malformed(f"{shown(filename)} stands for more than {MAX_TAGS} combinations of tags.")
+    # The wheels of a project share few versions and few tags, so the halves of a name are judged apart, once.
+    stem, *tags = filename.removesuffix(".whl").rsplit("-", 3)
     try:
-        name, version, _, _ = parse_wheel_filename(filename)
+        if _combinations("-".join(tags)) > MAX_TAGS:
+            raise Malformed(f"{shown(filename)} stands for more than {MAX_TAGS} combinations of tags.")
+        name, version = _release(stem)
     except InvalidWheelFilename:
         raise Malformed(f"{shown(filename)} isn't the name of a wheel.") from None
     if name != project.name:
         raise Malformed(f"{shown(filename)} is a file of {shown(name)}, not of {shown(project.name)}.")
-    return str(version)
+    return version
+
+
+@lru_cache(maxsize=4_096)
+def _release(stem: str) -> tuple[str, str]:
+    """Name and canonical version of `name-version[-build]`. Raises InvalidWheelFilename."""
+    name, version, _, _ = parse_wheel_filename(f"{stem}-py3-none-any.whl")
+    return name, str(version)
+
+
+@lru_cache(maxsize=4_096)
+def _combinations(tags: str) -> int:
+    """How many platforms a wheel's last three parts stand for. Raises InvalidWheelFilename.
+
+    Compressed tags are multiplied out when parsed, so those of a hostile name, too many, aren't.
+    """
+    count = math.prod(tag.count(".") + 1 for tag in tags.split("-"))
+    if count <= MAX_TAGS:
+        parse_wheel_filename(f"a-1-{tags}.whl")
+    return count
 
 
 def _sdist_version(project: Project, filename: str, stem: str) -> str:
