@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from time import perf_counter
+from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from registry.errors import Malformed, NotAllowed, NotFound, RegistryError
@@ -41,6 +44,7 @@ def application(
     The API brings its own; whatever nobody offers is a 404 of ours.
     """
     app = web.Application(middlewares=[_edge(site)], client_max_size=2**20)
+    app.on_response_prepare.append(_without_versions)
     routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
     app.router.add_get("/-/npm/v1/attestations/{subject:.*}", traffic.handle_bare)
     for name in ecosystems:
@@ -66,6 +70,7 @@ async def listen(
         keepalive_timeout=75,
         max_line_size=HEADER_BYTES,
         max_field_size=HEADER_BYTES,
+        logger=_ServerLog(logging.getLogger("aiohttp.server"), {}),
     )
     await runner.setup()
     await web.SockSite(runner, sock, backlog=1024, ssl_context=tls).start()
@@ -80,6 +85,22 @@ def _measured(name: str, traffic: Traffic, metrics: Metrics) -> Handler:
         return response
 
     return handle
+
+
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What the HTTP library says: a request that can't be parsed is its client's mistake, and fills no log
+    with tracebacks."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        """A failure outside all handlers."""
+        if isinstance(exc_info, HttpProcessingError):
+            self.info(msg, *args)
+        else:
+            super().exception(msg, *args, exc_info=exc_info, **more)
+
+
+async def _without_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = "registry"
 
 
 def _own_path(request: web.Request) -> None:

@@ -93,10 +93,11 @@ class Site:
                 f"The host name '{name}' isn't one of this appliance's; an operator adds it with "
                 "REGISTRY_HOSTS or REGISTRY_PUBLIC_URL."
             )
-        if self._public is not None:
-            return self._public
         shown = f"[{name}]" if ":" in name else name
-        return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
+        authority = shown + (f":{port}" if port is not None else "")
+        if host.lower() != authority:
+            raise Malformed("The Host header has more in it than a host and a port.")
+        return self._public if self._public is not None else f"{scheme}://{authority}"
 
     def _is_trusted(self, address: str | None) -> bool:
         if not self._trusted or not address or not _is_address(address):

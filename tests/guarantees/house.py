@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import apsw
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -83,6 +83,8 @@ class House:
         self.policy_file = self.folder / "policy.toml"
         self.policy_file.write_text(GUARDED)
         self.address = ("", 0)
+        self.excused = False
+        """Set by a test that makes the appliance fail on purpose: errors in its log are what it should have."""
         self.policy: JoinedPolicy
         self._session: aiohttp.ClientSession
         self._running = AsyncExitStack()
@@ -255,9 +257,12 @@ class House:
         """What was alarmed, oldest first."""
         return [row["detail"].get("alarm") or row["detail"].get("policy") for row in self.rows("alarm")]
 
-    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Rows of the database, read past the appliance."""
-        connection = sqlite3.connect(f"file:{self.data / 'registry.db'}?mode=ro", uri=True)
+    def query(self, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Rows of the database, read past the appliance.
+
+        With the same SQLite: a second one in the process (Python's own) would drop the first one's locks.
+        """
+        connection = apsw.Connection(str(self.data / "registry.db"), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             return connection.execute(sql, parameters).fetchall()
         finally:
@@ -311,4 +316,4 @@ async def open_house(
                 await house.stop()
     finally:
         logging.getLogger().removeHandler(errors)
-    assert not errors.records, errors.records
+    assert house.excused or not errors.records, errors.records
