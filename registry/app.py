@@ -36,9 +36,12 @@ from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.auditing import Auditing, UpstreamAdvisories
+from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.foresight import Foresight
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.jobs import Jobs
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Operations
 from registry.pipeline.policy_operations import PolicyOperations
@@ -81,6 +84,7 @@ from registry.storage.provenance_log import ProvenanceLog
 from registry.storage.refusals import Refusals
 from registry.storage.shelf import Shelf
 from registry.storage.volume import Volume
+from registry.storage.warehouse import Warehouse
 from registry.web.admin import api_routes
 from registry.web.callers import Callers
 from registry.web.certificate import Certificate
@@ -406,6 +410,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
 class _Line:
     """What the doors lead to."""
 
+    cache: CacheOperations
     gateway: Gateway
     publishing: Publishing
     attesting: Attesting
@@ -486,7 +491,26 @@ def _line(
     )
     forwards = settings.npm_audit == "forward"
     return _Line(
+    jobs = Jobs()
+    stack.push_async_callback(jobs.close)
+    warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
+    stack.push_async_callback(warehouse.note_uses)
+    cache = CacheOperations(
+        ecosystems=ECOSYSTEMS,
+        warehouse=warehouse,
+        catalogue=kept.catalogue,
+        policy=policy,
+        resolver=resolver,
+        renderer=renderer,
+        verifier=verifier,
+        log=kept.log,
+        jobs=jobs,
+        clock=clock,
+        quota=settings.cache_quota,
+    )
+    _in_background(cache.tend(), stack)
         gateway=gateway,
+        cache=cache,
         publishing=publishing,
         attesting=attesting,
         auditing=Auditing(
@@ -585,7 +609,9 @@ def _web(
         metrics=metrics,
         site=site,
         api=api_routes(
-            _desk(settings, kept, people, sources, policy, health, audit, clock), callers, read=read
+            _desk(settings, kept, people, sources, policy, health, audit, line.cache, clock),
+            callers,
+            read=read,
         ),
     )
 
@@ -599,6 +625,7 @@ def _desk(
     health: Health,
     audit: AuditOperations,
     clock: Clock,
+    cache: CacheOperations,
 ) -> Desk:
     """What admins can ask for and change."""
 
@@ -635,6 +662,7 @@ def _desk(
         doctor=Examination(
             health,
             {"policy": policy_sound, **{each.name: each.probe for each in sources.upstreams.values()}},
+        cache=cache,
             {"data directory": str(settings.data), "LAN volume": str(settings.volume), **sources.ways},
             {
                 **{f"{name} publish times": partial(_undated, kept.catalogue, name) for name in ECOSYSTEMS},

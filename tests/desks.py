@@ -17,9 +17,11 @@ from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Client, Event, Kind
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
+from registry.pipeline.cache_operations import CacheOperations
 from registry.pipeline.decrees import Decree
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.offline_operations import OfflineOperations
+from registry.pipeline.jobs import Jobs
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
@@ -35,6 +37,7 @@ from tests.fakes import (
     PolicyStoreInMemory,
     RefusalsInMemory,
 )
+    WarehouseInMemory,
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
 
@@ -95,6 +98,20 @@ class DeskWorld:
             switch=OfflineSwitchInMemory(self.log), disconnect=[], clock=self.clock
         )
 
+        nothing: Any = None
+        self.cache = CacheOperations(
+            ecosystems=ECOSYSTEMS,
+            warehouse=WarehouseInMemory(),
+            catalogue=self.catalogue,
+            policy=self.policy,
+            resolver=nothing,
+            renderer=nothing,
+            verifier=nothing,
+            log=self.log,
+            jobs=Jobs(),
+            clock=self.clock,
+            quota=0,
+        )
         async def doctor() -> Sequence[Check]:
             return self.checks
 
@@ -116,6 +133,7 @@ class DeskWorld:
         """The API alone, as the server mounts it."""
 
         async def identify(request: web.Request) -> Client:
+            cache=self.cache,
             return await self.identity.identify(
                 request.headers.get("Authorization"),
                 request.remote or "",

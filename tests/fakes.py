@@ -22,6 +22,7 @@ from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document
 from registry.model.names import Project
+from registry.model.warehouse import Kept, Taken
 from registry.provenance import chain
 from registry.storage import pinning
 
@@ -415,6 +416,50 @@ class RefusalsInMemory:
 
     async def explain(self, refusal_id: str) -> tuple[Decision, datetime] | None:
         return self._explained.get(refusal_id)
+
+
+class WarehouseInMemory:
+    """Warehouse: nothing is in it."""
+
+    def __init__(self) -> None:
+        self.at = ""
+
+    async def measure(self) -> Kept:
+        return Kept(
+            files=0,
+            bytes=0,
+            documents=0,
+            documents_bytes=0,
+            orphans=0,
+            orphans_bytes=0,
+            damaged=0,
+            damaged_bytes=0,
+            free=0,
+        )
+
+    async def collect(self, *, dry_run: bool) -> Taken:
+        return Taken(files=0, bytes=0)
+
+    async def shrink(self, quota: int, *, dry_run: bool) -> Taken:
+        return Taken(files=0, bytes=0)
+
+    async def note_uses(self) -> None:
+        return None
+
+    async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
+        return ()
+
+    async def sound(self, sha256: str) -> bool:
+        return True
+
+    async def holders(self, sha256: str) -> tuple[Holding, ...]:
+        return ()
+
+    async def position(self) -> str:
+        return self.at
+
+    async def set_position(self, sha256: str) -> None:
+        self.at = sha256
 
 
 class OfflineSwitchInMemory:

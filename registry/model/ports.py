@@ -21,6 +21,7 @@ from registry.model.events import Client, Event, LoggedEvent
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.publications import Publication, Stocked
+from registry.model.warehouse import Kept, Taken
 
 
 class Clock(Protocol):
@@ -159,8 +160,9 @@ class Catalogue(Protocol):
     ) -> None:
         """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
         ones (never the pin; a different digest is kept in `conflict` and logged as an alarm), mark vanished
-        ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and that is taken back
-        or yanked is logged as an alarm. Files of another origin are left alone. One transaction, cheap when nothing changed."""
+        ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and that is taken
+        back or yanked is logged as an alarm. Files of another origin are left alone. One transaction, cheap
+        when nothing changed."""
 
     async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
         """Link verified bytes to a row and log the ingest, in one durable transaction. They pin a row that
@@ -269,6 +271,38 @@ class Checkpoints(Protocol):
     async def prune(self, base: Checkpoint, event: Event) -> int:
         """Take out all rows up to that of `base`, which takes their place, and log the act; gives how many.
         Raises Conflict when that row has another hash."""
+
+
+class Warehouse(Protocol):
+    """What lies on the volume of public files as a whole; private files aren't here."""
+
+    async def measure(self) -> Kept:
+        """Counted from the files. Raises Unavailable."""
+
+    async def collect(self, *, dry_run: bool) -> Taken:
+        """Remove files that no row names, once they are a day old."""
+
+    async def shrink(self, quota: int, *, dry_run: bool) -> Taken:
+        """Give up files, the least recently used first, until the rest takes `quota` bytes or less. Pins
+        stay, and so does what was asked for within the hour."""
+
+    async def note_uses(self) -> None:
+        """Write down when files were asked for."""
+
+    async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
+        """Names (sha256) and sizes of files after that name, in order, so many at most."""
+
+    async def sound(self, sha256: str) -> bool:
+        """Whether a file has its bytes, hashed now; one that doesn't is put aside with an alarm."""
+
+    async def holders(self, sha256: str) -> tuple[Holding, ...]:
+        """The rows that need these bytes."""
+
+    async def position(self) -> str:
+        """The name after which checking goes on; empty to begin anew."""
+
+    async def set_position(self, sha256: str) -> None:
+        """Note how far checking has come."""
 
 
 class OfflineSwitch(Protocol):
@@ -401,3 +435,4 @@ __all__ = [
     "Staging",
     "Stock",
 ]
+    "Warehouse",

@@ -80,8 +80,8 @@ class Freshness:
         offline: Callable[[], bool] = lambda: False,
         vanished: Callable[[Project], Awaitable[None]] | None = None,
     ) -> None:
-        """`offline` says whether public sources may not be asked; `vanished` is told of a kept project that its
-        source no longer has."""
+        """`offline` says whether public sources may not be asked; `vanished` is told of a kept project that
+        its source no longer has."""
         self._offline = offline
         self._vanished = vanished
         self._documents = documents

@@ -98,6 +98,8 @@ class Settings:
     ca_file: Path | None
     log_level: str
     upload_limit: int
+    cache_quota: int
+    """Of the public files on the volume; 0 for as many as there is room for."""
     memory_cache: int
     """Of the rendered indexes that are kept in memory."""
     freshness: float
@@ -169,6 +171,7 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         upload_limit=get("upload_limit", kinds.size, LARGEST_UPLOAD),
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
+        cache_quota=get("cache_quota", _quota, 0),
         npm_audit=get("npm.audit", kinds.one_of("forward", "off"), "forward"),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},
         back_ends={name: _back_end(reader, directory, part) for name, part in BACK_ENDS.items()},
@@ -247,6 +250,10 @@ def _back_end(reader: Reader, directory: Path, part: str) -> BackEnd:
 
 def _url_or_inherit(value: object) -> SplitResult | None:
     return None if value == "inherit" else kinds.url(value)
+
+def _quota(value: object) -> int:
+    return 0 if value in {0, "0"} else kinds.size(value)
+
 
 
 def _base(parts: SplitResult) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -46,6 +47,9 @@ class Blobs:
         self._alarm = alarm
         self._trusted: OrderedDict[str, tuple[Path, Look]] = OrderedDict()
         self._checks: dict[str, asyncio.Task[bool]] = {}
+        self._uses: dict[str, int] = {}
+        """When blobs were last asked for, in microseconds, as far as it isn't in the database yet."""
+        self._flushed_uses: dict[str, int] = {}
 
     async def stage(self, size_hint: int | None = None) -> FileStaging:
         """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
@@ -73,6 +77,7 @@ class Blobs:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
             return None
+        self._uses[sha256] = time.time_ns() // 1_000
         if trusted is not None and trusted[1] == look:
             return path
         if self._recorded(sha256) == look:
@@ -99,6 +104,33 @@ class Blobs:
             return data
         await self._condemn(sha256, path)
         return None
+
+    def used_since(self, sha256: str, moment: float) -> bool:
+        """Whether this process was asked for it since then (seconds since 1970), as far as it remembers: some
+        minutes. Safe in any thread."""
+        used = self._uses.get(sha256) or self._flushed_uses.get(sha256) or 0
+        return used >= moment * 1_000_000
+
+    async def flush_uses(self) -> None:
+        """Write down when blobs were asked for; what a crash loses makes some look older than they are."""
+        self._uses, self._flushed_uses = {}, self._uses
+        uses, key = self._flushed_uses, self._volume.key
+
+        def job(connection: apsw.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO blob_use (volume, sha256, used) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET used = max(used, excluded.used)",
+                [(key, sha256, used) for sha256, used in uses.items()],
+            )
+
+        if uses:
+            await self._database.write(job)
+
+    async def recheck(self, sha256: str) -> bool:
+        """Hash the file now, whatever it looks like; False for one that was damaged, and is put aside."""
+        path = self._volume.blob(sha256)
+        look = await self._volume.run(lambda: _look_at(path))
+        return look is None or await self._checked(sha256, path, look)
 
     async def _checked(self, sha256: str, path: Path, look: Look) -> bool:
         """Whether the file's bytes are the blob's, hashed once for all who ask meanwhile."""

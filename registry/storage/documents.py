@@ -156,12 +156,16 @@ class Documents:
 
     def _path(self, project: Project, document: Document) -> Path:
         """Of one body of one project: two projects never share a file, so each can remove its own."""
-        name = hashlib.sha256(f"{project}\n{document.sha256}".encode()).hexdigest()
-        return self._volumes[document.origin].document(project.ecosystem, name)
+        return self._volumes[document.origin].document(project.ecosystem, name_of(project, document.sha256))
 
     async def _remove(self, project: Project, document: Document) -> None:
         path = self._path(project, document)
         await self._volumes[document.origin].run(lambda: path.unlink(missing_ok=True))
+
+
+def name_of(project: Project, sha256: str) -> str:
+    """The name of the file with one body of one project."""
+    return hashlib.sha256(f"{project}\n{sha256}".encode()).hexdigest()
 
 
 def _store(volume: Volume, path: Path, body: bytes) -> None:

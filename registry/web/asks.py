@@ -12,6 +12,7 @@ import msgspec
 
 from registry.model.accounts import EntryKind
 from registry.model.advisories import Record
+from registry.pipeline.cache_operations import Wish
 from registry.pipeline.decrees import Decree
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
@@ -139,6 +140,28 @@ class ExportAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Which rows of the log; `next` of an answer is the `after` of the next page."""
 
     after: Annotated[int, msgspec.Meta(ge=0)] = 0
+class Collecting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to tidy up."""
+
+    quota: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Bytes; the one in the settings when left out."""
+    dry_run: bool = False
+
+
+class Scrubbing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to check for rot."""
+
+    anew: bool = False
+    """Not to go on where the last one was called off."""
+
+
+class Warming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to bring in."""
+
+    wishes: tuple[Wish, ...]
+    dry_run: bool = False
+
+
     through: int | None = None
     """The last row wanted."""
     limit: Limit = 500

@@ -8,6 +8,8 @@ from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
+from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.foresight import Foresight
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.policy_operations import PolicyOperations
@@ -25,5 +27,6 @@ class Desk:
     recalls: RecallOperations
     offline: OfflineOperations
     users: Users
+    cache: CacheOperations
     tokens: Tokens
     doctor: Doctor

@@ -16,7 +16,10 @@ from registry.model.advisories import AdvisoryStanding
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
+from registry.model.warehouse import Kept
 from registry.pipeline.offline_operations import Connectedness
+from registry.pipeline.foresight import Replay
+from registry.pipeline.jobs import Job
 from registry.pipeline.policy_operations import Standing
 from registry.pipeline.recall_operations import Recall
 from registry.web import answers, asks
@@ -25,6 +28,8 @@ from registry.web.openapi import Endpoint
 
 T = TypeVar("T")
 
+LOCK_FILES = 8 * 2**20
+"""Bytes of the entries of lock files: tens of thousands of them."""
 
 async def _whoami(_: Desk, __: asks.Nothing, by: Client) -> answers.WhoAmI:
     return answers.WhoAmI.of(by)
@@ -212,6 +217,30 @@ async def _cache_usage(desk: Desk, _: asks.Nothing, __: Client) -> answers.Cache
 def _page(items: Sequence[T], ask: asks.Paged | asks.WhoAsk) -> tuple[tuple[T, ...], int | None]:
     """The part of a list that is asked for, and the offset of the next part."""
     end = ask.offset + ask.limit
+async def _cache_kept(desk: Desk, _: asks.Nothing, __: Client) -> Kept:
+    return await desk.cache.measure()
+
+
+async def _cache_collect(desk: Desk, ask: asks.Collecting, by: Client) -> Job:
+    return desk.cache.collect(quota=ask.quota, dry_run=ask.dry_run, by=by)
+
+
+async def _cache_scrub(desk: Desk, ask: asks.Scrubbing, _: Client) -> Job:
+    return desk.cache.scrub(anew=ask.anew)
+
+
+async def _cache_warm(desk: Desk, ask: asks.Warming, _: Client) -> Job:
+    return desk.cache.warm(ask.wishes, dry_run=ask.dry_run)
+
+
+async def _job(desk: Desk, ask: asks.ById, _: Client) -> Job:
+    return desk.cache.job(ask.id)
+
+
+async def _job_cancelled(desk: Desk, ask: asks.ById, _: Client) -> Job:
+    return await desk.cache.cancel(ask.id)
+
+
     return tuple(items[ask.offset : end]), end if end < len(items) else None
 
 
@@ -420,3 +449,28 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         _cache_usage,
     ),
 )
+    Endpoint("GET", "/cache/volume", "What lies on the volume", asks.Nothing, Kept, _cache_kept),
+    Endpoint(
+        "POST",
+        "/cache/gc",
+        "Remove what no row names, then the least recently used beyond the quota",
+        asks.Collecting,
+        Job,
+        _cache_collect,
+        status=202,
+    ),
+    Endpoint(
+        "POST", "/cache/scrub", "Check every file, and heal it", asks.Scrubbing, Job, _cache_scrub, status=202
+    ),
+    Endpoint(
+        "POST",
+        "/cache/warm",
+        "Bring versions in before they are asked for",
+        asks.Warming,
+        Job,
+        _cache_warm,
+        status=202,
+        largest=LOCK_FILES,
+    ),
+    Endpoint("GET", "/jobs/{id}", "How a job stands", asks.ById, Job, _job),
+    Endpoint("DELETE", "/jobs/{id}", "Call a job off", asks.ById, Job, _job_cancelled),

@@ -325,7 +325,7 @@ def test_the_cache_is_summed_up_and_listed(appliance: Running) -> None:
     world = appliance.world
     world.keep("requests", "1.0", held=3 * 1024 * 1024)
     world.keep("@acme/ui", "1.0.0", ecosystem="npm", held=512)
-    assert [line.split() for line in appliance.command("cache", "du").stdout.splitlines()[1:]] == [
+    assert [line.split() for line in appliance.command("cache", "du").stdout.splitlines()[1:3]] == [
         ["npm", "public", "1", "1", "512", "B"],
         ["pypi", "public", "1", "1", "3.0", "MiB"],
     ]
@@ -345,3 +345,20 @@ def test_the_doctor_says_what_to_do_with_status_1(appliance: Running) -> None:
     assert ["upstream", "WRONG", "no", "answer"] in [line.split() for line in ill.stdout.splitlines()]
     assert "upstream: check HTTPS_PROXY" in ill.stderr
     assert appliance.answer("doctor")["ok"] is False
+
+
+def test_the_cache_is_warmed_from_a_lock_file_and_says_what_it_could_not_do(
+    appliance: Running, tmp_path: Path
+) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("reqeusts==1.0\n")
+    done = appliance.command("cache", "warm", str(lock))
+    assert (done.exit_code, "1 failed" in done.stdout) == (1, True)
+    assert "pypi:reqeusts@1.0" in done.stderr
+    assert appliance.command("cache", "warm", str(tmp_path / "none.txt")).exit_code == 2
+
+
+def test_the_cache_is_tidied_and_checked(appliance: Running) -> None:
+    assert appliance.answer("cache", "gc", "--quota", "1GiB", "--dry-run")["state"] == "done"
+    assert appliance.command("cache", "gc", "--quota", "much").exit_code == 2
+    assert appliance.answer("cache", "scrub", "--anew")["found"]["damaged"] == 0

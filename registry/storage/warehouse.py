@@ -1,0 +1,261 @@
+"""What lies on a volume, looked at as a whole: measured, tidied up, made smaller, checked for rot.
+
+Safe while serving, and beside another appliance on the same volume: a file that came or was asked for within
+the last hour (a day, where no row names it) stays. A row goes before its file, so no row ever lacks its
+bytes; pins stay always. What is private lies on a volume of its own, which is never made smaller.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import apsw
+
+from registry.model.artifacts import Holding
+from registry.model.names import Project
+from registry.model.warehouse import Kept, Taken
+from registry.storage.blobs import Blobs
+from registry.storage.database import Database, Row
+from registry.storage.documents import name_of
+from registry.storage.holdings import COLUMNS, holding_of
+from registry.storage.volume import Volume
+
+_HEX = re.compile("[0-9a-f]{64}")
+_ORPHAN_GRACE = 24 * 3_600
+"""Seconds for which a file without a row stays: it may be on its way in, here or at another appliance."""
+_USE_GRACE = 3_600
+_MICRO = 1_000_000
+_POSITION = "scrub-position"
+
+_REFERENCED = (
+    "SELECT blob FROM artifact WHERE blob IS NOT NULL AND origin = 'public'"
+    " UNION SELECT metadata_blob FROM artifact WHERE metadata_blob IS NOT NULL AND origin = 'public'"
+)
+_DOCUMENTS = "SELECT ecosystem, project, sha256 FROM document WHERE origin = 'public'"
+_HOLDERS = (
+    f"SELECT ecosystem, project, {COLUMNS} FROM artifact"  # noqa: S608 - constants
+    " WHERE blob = ?1 AND origin = 'public'"
+)
+_OLDEST = (
+    "SELECT a.blob, max(a.blob_size), coalesce(max(u.used), max(a.first_seen)) AS used FROM artifact a"
+    " LEFT JOIN blob_use u ON u.volume = ? AND u.sha256 = a.blob"
+    " WHERE a.blob IS NOT NULL AND a.origin = 'public' GROUP BY a.blob ORDER BY used, a.blob"
+)
+
+
+class Warehouse:
+    """The port's implementation over the volume of public files."""
+
+    def __init__(self, volume: Volume, database: Database, blobs: Blobs) -> None:
+        self._volume = volume
+        self._database = database
+        self._blobs = blobs
+
+    async def measure(self) -> Kept:
+        """What lies there, counted from the files. Raises Unavailable."""
+        await self._volume.identified()
+        referenced, documents = await self._referenced(), await self._documents()
+
+        def look() -> Kept:
+            blobs, orphans, bad, index = [0, 0], [0, 0], [0, 0], [0, 0]
+            for sha256, status in _blob_files(self._volume.root):
+                _count(blobs if sha256 in referenced else orphans, status)
+            for path, status in _files(self._volume.root / "index"):
+                _count(index if path in documents else orphans, status)
+            for _, status in _files(self._volume.root / "bad"):
+                _count(bad, status)
+            figures = os.statvfs(self._volume.root)
+            return Kept(
+                files=blobs[0],
+                bytes=blobs[1],
+                documents=index[0],
+                documents_bytes=index[1],
+                orphans=orphans[0],
+                orphans_bytes=orphans[1],
+                damaged=bad[0],
+                damaged_bytes=bad[1],
+                free=figures.f_bavail * figures.f_frsize,
+            )
+
+        return await self._volume.run(look, work=_PATIENCE)
+
+    async def collect(self, *, dry_run: bool) -> Taken:
+        """Remove files that no row names, once they are a day old. Raises Unavailable."""
+        await self._volume.identified()
+        referenced, documents = await self._referenced(), await self._documents()
+
+        def tidy() -> Taken:
+            self._volume.require_identity()
+            oldest = time.time() - _ORPHAN_GRACE
+            found = [
+                (self._volume.blob(sha256), status)
+                for sha256, status in _blob_files(self._volume.root)
+                if sha256 not in referenced and not self._blobs.used_since(sha256, oldest)
+            ]
+            found += [
+                (path, status)
+                for path, status in _files(self._volume.root / "index")
+                if path not in documents
+            ]
+            old = [(path, status) for path, status in found if status.st_mtime < oldest]
+            gone = old if dry_run else [one for one in old if self._remove_if_old(one[0], oldest)]
+            return Taken(files=len(gone), bytes=sum(status.st_size for _, status in gone))
+
+        return await self._volume.run(tidy, work=_PATIENCE)
+
+    async def shrink(self, quota: int, *, dry_run: bool) -> Taken:
+        """Give up public files, the least recently used first, until the rest takes `quota` bytes or less."""
+        await self._blobs.flush_uses()
+        rows: list[Row] = await self._database.scan(
+            lambda connection: connection.execute(_OLDEST, (self._volume.key,)).fetchall()
+        )
+        surplus = sum(row[1] or 0 for row in rows) - quota
+        youngest = int((time.time() - _USE_GRACE) * _MICRO)
+        files = taken = 0
+        for sha256, size, used in rows:
+            if taken >= surplus:
+                break
+            if used > youngest or self._blobs.used_since(sha256, time.time() - _USE_GRACE):
+                continue
+            if not dry_run:
+                await self._give_up(sha256)
+            files, taken = files + 1, taken + (size or 0)
+        return Taken(files=files, bytes=taken)
+
+    async def note_uses(self) -> None:
+        """Write down when files were asked for."""
+        await self._blobs.flush_uses()
+
+    async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of files after that name, in order, so many at most."""
+        await self._volume.identified()
+
+        def look() -> tuple[tuple[str, int], ...]:
+            found: list[tuple[str, int]] = []
+            for sha256, status in _blob_files(self._volume.root, after):
+                found.append((sha256, status.st_size))
+                if len(found) == limit:
+                    break
+            return tuple(found)
+
+        return await self._volume.run(look, work=_PATIENCE)
+
+    async def sound(self, sha256: str) -> bool:
+        """Whether a file has its bytes, hashed now; one that doesn't is moved to bad/ with an alarm, one that
+        is gone counts as sound."""
+        return await self._blobs.recheck(sha256)
+
+    async def holders(self, sha256: str) -> tuple[Holding, ...]:
+        """The public rows that need these bytes."""
+        rows: list[Row] = await self._database.scan(
+            lambda connection: connection.execute(_HOLDERS, (sha256,)).fetchall()
+        )
+        return tuple(holding_of(Project(row[0], row[1]), row[2:]) for row in rows)
+
+    async def position(self) -> str:
+        """The name after which checking goes on; empty to begin anew."""
+        row = self._database.row("SELECT value FROM fact WHERE name = ?", (_POSITION,))
+        return str(row[0]) if row else ""
+
+    async def set_position(self, sha256: str) -> None:
+        """Note how far checking has come."""
+        self._database.post(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (_POSITION, sha256)
+            )
+        )
+
+    async def _give_up(self, sha256: str) -> None:
+        """Rows first: what is asked for in between is fetched again, and a file too many does no harm."""
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(
+                "UPDATE artifact SET blob = NULL, blob_size = NULL WHERE blob = ? AND origin = 'public'",
+                (sha256,),
+            )
+            connection.execute("DELETE FROM blob WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256))
+            connection.execute(
+                "DELETE FROM blob_use WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256)
+            )
+
+        await self._database.write(job)
+        path = self._volume.blob(sha256)
+
+        def remove() -> None:
+            self._volume.require_identity()
+            self._remove_if_old(path, time.time() - _USE_GRACE)
+
+        await self._volume.run(remove)
+
+    def _remove_if_old(self, path: Path, oldest: float) -> bool:
+        """Blocks. Take the file out of sight, look again, and put it back if it came only now."""
+        aside = self._volume.temp / secrets.token_hex(16)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.lstat().st_mtime >= oldest:
+            aside.rename(path)
+            return False
+        aside.unlink()
+        return True
+
+    async def _referenced(self) -> frozenset[str]:
+        return await self._database.scan(
+            lambda connection: frozenset(str(row[0]) for row in connection.execute(_REFERENCED))
+        )
+
+    async def _documents(self) -> frozenset[Path]:
+        def job(connection: apsw.Connection) -> frozenset[Path]:
+            rows: list[Row] = connection.execute(_DOCUMENTS).fetchall()
+            return frozenset(
+                self._volume.document(row[0], name_of(Project(row[0], row[1]), row[2])) for row in rows
+            )
+
+        return await self._database.scan(job)
+
+
+_PATIENCE = 1 << 32
+"""What a walk over the whole volume counts as, in bytes: it may take its time."""
+
+
+def _blob_files(root: Path, after: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """Name and stat of every blob after that name, in order; strangers and links are passed over."""
+    top = root / "blobs" / "sha256"
+    for folder in sorted(_names(top)):
+        if len(folder) != 2 or folder < after[:2]:
+            continue
+        for name in sorted(_names(top / folder)):
+            if name > after and _HEX.fullmatch(name):
+                path = top / folder / name
+                try:
+                    yield name, path.lstat()
+                except FileNotFoundError:
+                    continue
+
+
+def _files(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = Path(folder) / name
+            try:
+                yield path, path.lstat()
+            except FileNotFoundError:
+                continue
+
+
+def _names(folder: Path) -> Sequence[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+
+
+def _count(figures: list[int], status: os.stat_result) -> None:
+    figures[0] += 1
+    figures[1] += status.st_size
