@@ -490,7 +490,6 @@ def _line(
         vouching=vouching,
     )
     forwards = settings.npm_audit == "forward"
-    return _Line(
     jobs = Jobs()
     stack.push_async_callback(jobs.close)
     warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
@@ -509,8 +508,9 @@ def _line(
         quota=settings.cache_quota,
     )
     _in_background(cache.tend(), stack)
-        gateway=gateway,
+    return _Line(
         cache=cache,
+        gateway=gateway,
         publishing=publishing,
         attesting=attesting,
         auditing=Auditing(
@@ -624,8 +624,8 @@ def _desk(
     policy: JoinedPolicy,
     health: Health,
     audit: AuditOperations,
-    clock: Clock,
     cache: CacheOperations,
+    clock: Clock,
 ) -> Desk:
     """What admins can ask for and change."""
 
@@ -644,6 +644,14 @@ def _desk(
             clock=clock,
         ),
         operations=operations,
+        foresight=Foresight(
+            ecosystems=ECOSYSTEMS,
+            current=lambda: policy.current,
+            draft=policy.draft,
+            catalogue=kept.catalogue,
+            log=kept.log,
+            clock=clock,
+        ),
         advisories=AdvisoryOperations(advisories=kept.advisories, reload=policy.reload, clock=clock),
         recalls=RecallOperations(
             ecosystems=ECOSYSTEMS,
@@ -653,6 +661,7 @@ def _desk(
             reload=policy.reload,
             clock=clock,
         ),
+        cache=cache,
         offline=OfflineOperations(
             switch=kept.offline, disconnect=[each.close for each in sources.outside], clock=clock
         ),
@@ -662,7 +671,6 @@ def _desk(
         doctor=Examination(
             health,
             {"policy": policy_sound, **{each.name: each.probe for each in sources.upstreams.values()}},
-        cache=cache,
             {"data directory": str(settings.data), "LAN volume": str(settings.volume), **sources.ways},
             {
                 **{f"{name} publish times": partial(_undated, kept.catalogue, name) for name in ECOSYSTEMS},

@@ -19,9 +19,10 @@ from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.cache_operations import CacheOperations
 from registry.pipeline.decrees import Decree
+from registry.pipeline.foresight import Foresight
 from registry.pipeline.inforce import JoinedPolicy
-from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.jobs import Jobs
+from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
@@ -36,8 +37,8 @@ from tests.fakes import (
     OfflineSwitchInMemory,
     PolicyStoreInMemory,
     RefusalsInMemory,
-)
     WarehouseInMemory,
+)
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
 
@@ -97,7 +98,6 @@ class DeskWorld:
         self.offline = OfflineOperations(
             switch=OfflineSwitchInMemory(self.log), disconnect=[], clock=self.clock
         )
-
         nothing: Any = None
         self.cache = CacheOperations(
             ecosystems=ECOSYSTEMS,
@@ -112,11 +112,20 @@ class DeskWorld:
             clock=self.clock,
             quota=0,
         )
+
         async def doctor() -> Sequence[Check]:
             return self.checks
 
         self.desk = Desk(
             policy=self.policies,
+            foresight=Foresight(
+                ecosystems=ECOSYSTEMS,
+                current=lambda: self.policy.current,
+                draft=self.policy.draft,
+                catalogue=self.catalogue,
+                log=self.log,
+                clock=self.clock,
+            ),
             advisories=AdvisoryOperations(
                 advisories=self.advisories, reload=self.policy.reload, clock=self.clock
             ),
@@ -124,6 +133,7 @@ class DeskWorld:
             audit=self.audit,
             recalls=self.recalls,
             offline=self.offline,
+            cache=self.cache,
             users=self.identity.users,
             tokens=self.identity.tokens,
             doctor=doctor,
@@ -133,7 +143,6 @@ class DeskWorld:
         """The API alone, as the server mounts it."""
 
         async def identify(request: web.Request) -> Client:
-            cache=self.cache,
             return await self.identity.identify(
                 request.headers.get("Authorization"),
                 request.remote or "",

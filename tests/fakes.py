@@ -551,6 +551,12 @@ class PolicyStoreInMemory:
         self._entries[self._last] = _replace(entry, id=self._last)
         return self._entries[self._last]
 
+    async def add_all(self, entries: Sequence[PolicyEntry], event: Event) -> None:
+        self._log.append(event)
+        for entry in entries:
+            self._last += 1
+            self._entries[self._last] = _replace(entry, id=self._last)
+
     async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
         if entry_id not in self._entries:
             raise NotFound(f"There is no policy entry {entry_id}.")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -15,6 +13,7 @@ import msgspec
 from registry.cli import show
 from registry.cli.api import Api, connect
 from registry.cli.exits import NEGATIVE, Misused, Negative
+from registry.cli.moments import since_moment
 from registry.cli.projects import split_project
 from registry.cli.questions import confirm
 from registry.ecosystems import ECOSYSTEMS
@@ -70,7 +69,7 @@ def log(
             name=name,
             version=version,
             actor=actor,
-            since=_since(since),
+            since=since and since_moment(since),
             before=before,
             limit=min(PAGE, limit - len(rows)),
         )
@@ -213,7 +212,7 @@ def prune(before: str, output: Path, reason: str, *, yes: bool, as_json: bool) -
     The chain stays verifiable: it goes on from the checkpoint, and so does the exported file up to it.
     """
     api = connect()
-    through = api.get("/audit/before", at=_since(before))["seq"]
+    through = api.get("/audit/before", at=since_moment(before))["seq"]
     if through == 0:
         raise Negative("No row is that old; nothing was taken out.")
     confirm(f"Take the rows up to {through} out of the log, once {output} has them?", yes=yes)
@@ -303,20 +302,3 @@ def _what(event: dict[str, Any]) -> str:
         subject.append(f"{event['project']['ecosystem']}:{event['project']['name']}{version}")
     subject.append(event["filename"] or "")
     return " ".join([*filter(None, subject), *(f"{key}={value}" for key, value in detail.items())])
-
-
-def _since(text: str | None) -> str | None:
-    """A moment as people write it → one with a zone; their own where they name none."""
-    if text is None:
-        return None
-    ago = re.fullmatch(r"(\d{1,5})([hd])", text)
-    if ago:
-        span = timedelta(hours=int(ago[1])) if ago[2] == "h" else timedelta(days=int(ago[1]))
-        return (datetime.now(UTC) - span).isoformat()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            "write a date (2026-11-21), a time, 12h or 7d", param_hint="--since"
-        ) from None
-    return (moment if moment.tzinfo else moment.astimezone()).isoformat()

@@ -8,6 +8,7 @@ from registry import __version__
 from registry.cli.advisories import advisories
 from registry.cli.audit import audit
 from registry.cli.cache import cache
+from registry.cli.check import check
 from registry.cli.client_config import client_config
 from registry.cli.doctor import doctor
 from registry.cli.offline_switch import offline
@@ -36,6 +37,7 @@ for command in (
     serve,
     policy,
     advisories,
+    check,
     recall,
     audit,
     user,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -10,8 +11,11 @@ import click
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import NEGATIVE, Negative
+from registry.cli.pins import read_pins
+from registry.cli.planning import allow_pins, learn, test
 from registry.cli.projects import ecosystem_argument, split_version
 from registry.cli.questions import confirm
+from registry.ecosystems import ECOSYSTEMS
 from registry.model.accounts import EntryKind
 from registry.policy.exemptions import EXEMPTABLE
 
@@ -44,6 +48,10 @@ def explain(ctx: click.Context, ecosystem: str, project: str, *, as_json: bool) 
         ctx.exit(NEGATIVE)
 
 
+for command in (learn, test):
+    policy.add_command(command)
+
+
 def _deciding(kind: str, doc: str, example: str, *, has_versions: bool) -> None:
     """Add the command that makes entries of one kind."""
 
@@ -72,12 +80,61 @@ def _deciding(kind: str, doc: str, example: str, *, has_versions: bool) -> None:
     policy.command(kind, epilog=f"Example: {example}")(ecosystem_argument(command))
 
 
-_deciding(
-    "allow",
-    "Let a name pass: past the allowlist and the look-alike check. A denial of the same name stays stronger.",
-    'registry policy allow pypi acme-tools --reason "reviewed, TICKET-12"',
-    has_versions=True,
+@policy.command(
+    epilog='Example: registry policy allow pypi acme-tools --reason "reviewed, TICKET-12"; or '
+    'registry policy allow --from uv.lock package-lock.json --reason "what we use"'
 )
+@click.argument("words", nargs=-1, metavar="[ECOSYSTEM NAME-OR-GLOB | MORE-LOCK-FILES...]")
+@click.option("--from", "first", type=click.Path(path_type=Path), help="Allow all that lock files name.")
+@click.option("--versions", default="", help="A version range; all versions without it.")
+@click.option("--pin", is_flag=True, help="With --from: allow only the versions that are locked.")
+@click.option("--dry-run", is_flag=True, help="With --from: only say what would be added.")
+@click.option("--days", type=int, help="For how many days; for ever without it.")
+@click.option("--reason", help="Why. Clients and the log show it.")
+@show.json_option
+@click.pass_context
+def allow(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    first: Path | None,
+    versions: str,
+    days: int | None,
+    reason: str | None,
+    *,
+    pin: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let a name pass: past the allowlist and the look-alike check. A denial of the same name stays stronger.
+
+    With --from, everything that lock files name, their whole closure. What another rule objects to, and what
+    isn't from an index, is left out and told. Status 1 when something was left out.
+    """
+    if reason is None and not dry_run:
+        raise click.UsageError("Missing option '--reason'.")
+    if first is not None:
+        if versions:
+            raise click.UsageError("Lock files say the versions; use --pin, or leave --versions out.")
+        pins, unresolved = read_pins([first, *map(Path, words)])
+        allow_pins(ctx, pins, unresolved, reason or "-", days, pin=pin, dry_run=dry_run, as_json=as_json)
+        return
+    if len(words) != 2 or words[0] not in ECOSYSTEMS:
+        raise click.UsageError(
+            f"Name one of {', '.join(ECOSYSTEMS)} and a name or glob, or lock files with --from."
+        )
+    if pin or dry_run:
+        raise click.UsageError("--pin and --dry-run go with --from.")
+    _decree(
+        as_json=as_json,
+        kind="allow",
+        ecosystem=words[0],
+        pattern=words[1],
+        versions=versions,
+        reason=reason,
+        days=days,
+    )
+
+
 _deciding(
     "deny",
     "Refuse a name, or versions of it, at every door; what is here already isn't served any more.",

@@ -353,6 +353,9 @@ class PolicyStore(Protocol):
     async def add(self, entry: PolicyEntry, event: Event) -> PolicyEntry:
         """Store it and log the act, in one durable transaction; gives it back with its id."""
 
+    async def add_all(self, entries: Sequence[PolicyEntry], event: Event) -> None:
+        """Store many and log the one act, in one durable transaction."""
+
     async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
         """Take it out of force (the row stays) and log the act. Raises NotFound."""
 
@@ -434,5 +437,5 @@ __all__ = [
     "Spool",
     "Staging",
     "Stock",
-]
     "Warehouse",
+]

@@ -104,6 +104,11 @@ class JoinedPolicy:
         self._good = await asyncio.to_thread(self._read_file)
         self._current = await self._join(self._good)
 
+    async def draft(self, text: str) -> engine.Policy:
+        """The policy that another file would make with what is in the database now; nothing is put in force.
+        Raises ConfigurationError."""
+        return await self._join(text)
+
     async def reload(self) -> None:
         """Read everything again and swap at once. A broken file says so and leaves the last good one in
         force; what operators decided meanwhile counts all the same."""

@@ -15,13 +15,15 @@ import msgspec
 from registry.errors import Conflict, Malformed, NotFound
 from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact
-from registry.model.decisions import Decision
+from registry.model.decisions import Decision, Effect
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore
 from registry.pipeline.decrees import Decree, entry_of, line_of, sound_reason
 
+SHOWN = 20
+"""Names that the log shows of an act about many."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +39,27 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[Decision, ...] = ()
     """About each file of the version that is known here. Without any, the version was judged by what its
     name and number say."""
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of a lock file."""
+
+    ecosystem: str
+    name: str
+    version: str | None = None
+    digests: tuple[str, ...] = ()
+    """`sha256:…`, of which each file has one."""
+
+
+class Allowing(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of allowing a list."""
+
+    added: tuple[PolicyEntry, ...]
+    """Without ids, which nobody needs: they are listed."""
+    known: int
+    """Those that are allowed by an entry, or ours, already."""
+    flagged: tuple[Decision, ...]
+    """Names that another rule objects to; they were not added."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +185,60 @@ class PolicyOperations:
         stored = await self._store.add(entry, event)
         await self._policy.reload()
         return stored
+
+    async def allow_all(
+        self, pins: Sequence[Pin], *, reason: str, days: int | None, dry_run: bool, by: Client
+    ) -> Allowing:
+        """Allow everything that lock files name, in one act. What another rule objects to by name is left out
+        and told: a look-alike in a lock file isn't made a known name unseen. Raises Malformed."""
+        now, policy = self._clock.now(), self._policy.current
+        there = {(e.ecosystem, *_says(e), e.pattern) for e in await self._store.entries() if _counts(e, now)}
+        fresh: dict[tuple[object, ...], PolicyEntry] = {}
+        flagged: dict[Project, Decision] = {}
+        known = 0
+        for pin in pins:
+            world = find_ecosystem(self._ecosystems, pin.ecosystem)
+            decree = Decree(
+                kind="allow",
+                ecosystem=pin.ecosystem,
+                pattern=pin.name,
+                versions=pin.version or "",
+                reason=reason,
+                days=days,
+            )
+            entry, project = entry_of(decree, world, by.actor, now), world.parse_name(pin.name)
+            decision = policy.decide_project(project, now)
+            key = (entry.ecosystem, *_says(entry), entry.pattern)
+            if any(o.rule != "allowlist" and o.effect is not Effect.OBSERVE for o in decision.objections):
+                flagged[project] = decision
+            elif key in there or policy.ours(project):
+                known += key not in fresh
+            else:
+                fresh[key] = entry
+        if fresh and not dry_run:
+            event = self._all_allowed(list(fresh.values()), reason, by)
+            await self._store.add_all(tuple(fresh.values()), event)
+            await self._policy.reload()
+        return Allowing(added=tuple(fresh.values()), known=known, flagged=tuple(flagged.values()))
+
+    def _all_allowed(self, entries: Sequence[PolicyEntry], reason: str, by: Client) -> Event:
+        shown = ", ".join(f"{e.ecosystem}:{e.pattern}{e.versions}" for e in entries[:SHOWN])
+        more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
+        return Event(
+            kind=Kind.ADMIN,
+            at=self._clock.now(),
+            actor=by.actor,
+            address=by.address,
+            agent=by.agent,
+            detail={
+                "action": "policy.allow",
+                "subject": f"{len(entries)} names",
+                "before": "",
+                "after": f"{shown}{more}",
+                "reason": reason,
+                "revision": self._policy.current.revision,
+            },
+        )
 
     async def remove(self, entry_id: int, *, reason: str, by: Client) -> PolicyEntry:
         """Take an entry out of force. Raises NotFound."""

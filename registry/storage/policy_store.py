@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import apsw
 import msgspec
 
@@ -40,28 +42,21 @@ class PolicyStore:
         """Store it and log the act, in one durable transaction; gives it back with its id."""
 
         def job(connection: apsw.Connection) -> int:
-            connection.execute(
-                "INSERT INTO policy_entry"
-                " (ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.ecosystem,
-                    entry.kind,
-                    entry.pattern,
-                    entry.versions,
-                    entry.reason,
-                    entry.author,
-                    micros(entry.created),
-                    micros_or_none(entry.until),
-                    entry.rule,
-                    micros_or_none(entry.cutoff),
-                ),
-            )
-            number = connection.last_insert_rowid()
+            number = _insert(connection, entry)
             append(connection, event)
             return number
 
         return msgspec.structs.replace(entry, id=await self._database.write(job))
+
+    async def add_all(self, entries: Sequence[PolicyEntry], event: Event) -> None:
+        """Store many and log the one act, in one durable transaction."""
+
+        def job(connection: apsw.Connection) -> None:
+            for entry in entries:
+                _insert(connection, entry)
+            append(connection, event)
+
+        await self._database.write(job)
 
     async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
         """Take it out of force (the row stays) and log the act. Raises NotFound."""
@@ -74,6 +69,27 @@ class PolicyStore:
             return _entry(rows[0])
 
         return await self._database.write(job)
+
+
+def _insert(connection: apsw.Connection, entry: PolicyEntry) -> int:
+    connection.execute(
+        "INSERT INTO policy_entry"
+        " (ecosystem, kind, pattern, versions, reason, author, created, until, rule, cutoff)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            entry.ecosystem,
+            entry.kind,
+            entry.pattern,
+            entry.versions,
+            entry.reason,
+            entry.author,
+            micros(entry.created),
+            micros_or_none(entry.until),
+            entry.rule,
+            micros_or_none(entry.cutoff),
+        ),
+    )
+    return connection.last_insert_rowid()
 
 
 def _entry(row: Row) -> PolicyEntry:

@@ -10,8 +10,9 @@ import msgspec
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.decisions import Decision, Objection
 from registry.model.events import Client, LoggedEvent
+from registry.pipeline.foresight import Checked, Used
 from registry.pipeline.operations import Cached, Check
-from registry.pipeline.policy_operations import Explanation
+from registry.pipeline.policy_operations import Allowing, Explanation
 from registry.provenance.report import Receipt
 
 
@@ -140,6 +141,41 @@ class Decreed(msgspec.Struct, frozen=True, kw_only=True):
     entry: PolicyEntry
     problems: tuple[str, ...]
     """Why it doesn't count yet: what is wrong with the policy file. Empty when it counts."""
+
+
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of allowing a list."""
+
+    added: tuple[PolicyEntry, ...]
+    known: int
+    """Those that an entry allows already, or that are ours."""
+    flagged: tuple[Verdict, ...]
+    """Names that another rule objects to, which were not added."""
+    problems: tuple[str, ...]
+
+    @classmethod
+    def of(cls, allowing: Allowing, problems: tuple[str, ...]) -> Allowed:
+        """What came of it, as it is sent."""
+        return cls(
+            added=allowing.added,
+            known=allowing.known,
+            flagged=tuple(map(Verdict.of, allowing.flagged)),
+            problems=problems,
+        )
+
+
+class CheckedAll(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock file, looked at."""
+
+    ok: bool
+    """Whether nothing in it is held, refused, or of other bytes."""
+    items: tuple[Checked, ...]
+
+
+class UsedAll(msgspec.Struct, frozen=True, kw_only=True):
+    """Public projects that were delivered, the most used first."""
+
+    items: tuple[Used, ...]
 
 
 class AdvisoryNews(msgspec.Struct, frozen=True, kw_only=True):

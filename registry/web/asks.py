@@ -14,6 +14,7 @@ from registry.model.accounts import EntryKind
 from registry.model.advisories import Record
 from registry.pipeline.cache_operations import Wish
 from registry.pipeline.decrees import Decree
+from registry.pipeline.policy_operations import Pin
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 
@@ -67,6 +68,34 @@ class NewEntry(Decree, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A decision to add to the policy."""
 
 
+class AllowList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that lock files name, to be allowed in one act."""
+
+    pins: tuple[Pin, ...]
+    reason: str
+    days: int | None = None
+    dry_run: bool = False
+    """Only say what would be added."""
+
+
+class CheckAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The entries of a lock file."""
+
+    pins: tuple[Pin, ...]
+
+
+class SinceAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From when on."""
+
+    since: datetime
+
+
+class ReplayAsk(SinceAsk, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another policy.toml, and the requests to try it on."""
+
+    text: str
+
+
 class EntryRemoval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A decision to take back, and why."""
 
@@ -111,6 +140,28 @@ class AdvisoryImport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     news: int
 
 
+class Collecting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to tidy up."""
+
+    quota: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Bytes; the one in the settings when left out."""
+    dry_run: bool = False
+
+
+class Scrubbing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to check for rot."""
+
+    anew: bool = False
+    """Not to go on where the last one was called off."""
+
+
+class Warming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to bring in."""
+
+    wishes: tuple[Wish, ...]
+    dry_run: bool = False
+
+
 class LogAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which rows of the log; `next` of an answer is the `before` of the next page."""
 
@@ -140,28 +191,6 @@ class ExportAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Which rows of the log; `next` of an answer is the `after` of the next page."""
 
     after: Annotated[int, msgspec.Meta(ge=0)] = 0
-class Collecting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to tidy up."""
-
-    quota: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    """Bytes; the one in the settings when left out."""
-    dry_run: bool = False
-
-
-class Scrubbing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to check for rot."""
-
-    anew: bool = False
-    """Not to go on where the last one was called off."""
-
-
-class Warming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to bring in."""
-
-    wishes: tuple[Wish, ...]
-    dry_run: bool = False
-
-
     through: int | None = None
     """The last row wanted."""
     limit: Limit = 500

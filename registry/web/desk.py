@@ -21,12 +21,13 @@ class Desk:
     """The admin's desk."""
 
     policy: PolicyOperations
+    foresight: Foresight
     advisories: AdvisoryOperations
     operations: Operations
     audit: AuditOperations
     recalls: RecallOperations
     offline: OfflineOperations
-    users: Users
     cache: CacheOperations
+    users: Users
     tokens: Tokens
     doctor: Doctor

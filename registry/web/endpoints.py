@@ -6,6 +6,7 @@ An operation needs an admin unless its line says otherwise. Only POST, PUT and D
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,11 +16,11 @@ from registry.model.accounts import Account, PolicyEntry
 from registry.model.advisories import AdvisoryStanding
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
-from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.model.warehouse import Kept
-from registry.pipeline.offline_operations import Connectedness
+from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.pipeline.foresight import Replay
 from registry.pipeline.jobs import Job
+from registry.pipeline.offline_operations import Connectedness
 from registry.pipeline.policy_operations import Standing
 from registry.pipeline.recall_operations import Recall
 from registry.web import answers, asks
@@ -27,9 +28,9 @@ from registry.web.desk import Desk
 from registry.web.openapi import Endpoint
 
 T = TypeVar("T")
-
 LOCK_FILES = 8 * 2**20
 """Bytes of the entries of lock files: tens of thousands of them."""
+
 
 async def _whoami(_: Desk, __: asks.Nothing, by: Client) -> answers.WhoAmI:
     return answers.WhoAmI.of(by)
@@ -93,6 +94,32 @@ async def _offline_turn(desk: Desk, ask: asks.Disconnection, by: Client) -> Conn
     return await desk.offline.turn(on=ask.on, reason=ask.reason, by=by)
 
 
+async def _policy_allow_all(desk: Desk, ask: asks.AllowList, by: Client) -> answers.Allowed:
+    allowing = await desk.policy.allow_all(
+        ask.pins, reason=ask.reason, days=ask.days, dry_run=ask.dry_run, by=by
+    )
+    return answers.Allowed.of(allowing, desk.policy.problems)
+
+
+async def _policy_used(desk: Desk, ask: asks.SinceAsk, _: Client) -> answers.UsedAll:
+    return answers.UsedAll(items=await desk.foresight.used(_zoned(ask.since)))
+
+
+async def _policy_replay(desk: Desk, ask: asks.ReplayAsk, _: Client) -> Replay:
+    return await desk.foresight.replay(ask.text, _zoned(ask.since))
+
+
+async def _check(desk: Desk, ask: asks.CheckAsk, _: Client) -> answers.CheckedAll:
+    items = await desk.foresight.check(ask.pins)
+    return answers.CheckedAll(ok=all(each.state in {"allowed", "absent"} for each in items), items=items)
+
+
+def _zoned(since: datetime) -> datetime:
+    if since.tzinfo is None:
+        raise Malformed("`since` needs a time zone, like 2026-11-21T00:00:00Z.")
+    return since
+
+
 async def _advisories(desk: Desk, _: asks.Nothing, __: Client) -> AdvisoryStanding:
     return desk.advisories.standing()
 
@@ -111,15 +138,13 @@ async def _refusal(desk: Desk, ask: asks.ById, _: Client) -> answers.RefusalExpl
 
 
 async def _audit_log(desk: Desk, ask: asks.LogAsk, _: Client) -> answers.EventPage:
-    if ask.since is not None and ask.since.tzinfo is None:
-        raise Malformed("`since` needs a time zone, like 2026-11-21T00:00:00Z.")
     rows = await desk.operations.audit_log(
         kinds=[kind for kind in ask.kinds.split(",") if kind],
         ecosystem=ask.ecosystem,
         name=ask.name,
         version=ask.version,
         actor=ask.actor,
-        since=ask.since,
+        since=None if ask.since is None else _zoned(ask.since),
         before=ask.before,
         limit=ask.limit,
     )
@@ -192,6 +217,30 @@ async def _tokens_revoke(desk: Desk, ask: asks.ById, by: Client) -> answers.Toke
     return answers.TokenShown.of(await desk.tokens.revoke(ask.id, by=by))
 
 
+async def _cache_kept(desk: Desk, _: asks.Nothing, __: Client) -> Kept:
+    return await desk.cache.measure()
+
+
+async def _cache_collect(desk: Desk, ask: asks.Collecting, by: Client) -> Job:
+    return desk.cache.collect(quota=ask.quota, dry_run=ask.dry_run, by=by)
+
+
+async def _cache_scrub(desk: Desk, ask: asks.Scrubbing, _: Client) -> Job:
+    return desk.cache.scrub(anew=ask.anew)
+
+
+async def _cache_warm(desk: Desk, ask: asks.Warming, _: Client) -> Job:
+    return desk.cache.warm(ask.wishes, dry_run=ask.dry_run)
+
+
+async def _job(desk: Desk, ask: asks.ById, _: Client) -> Job:
+    return desk.cache.job(ask.id)
+
+
+async def _job_cancelled(desk: Desk, ask: asks.ById, _: Client) -> Job:
+    return await desk.cache.cancel(ask.id)
+
+
 async def _cache_list(desk: Desk, ask: asks.CacheAsk, _: Client) -> answers.CachePage:
     items, following = _page(await desk.operations.cache_list(ask.ecosystem), ask)
     return answers.CachePage(items=items, next=following)
@@ -217,30 +266,6 @@ async def _cache_usage(desk: Desk, _: asks.Nothing, __: Client) -> answers.Cache
 def _page(items: Sequence[T], ask: asks.Paged | asks.WhoAsk) -> tuple[tuple[T, ...], int | None]:
     """The part of a list that is asked for, and the offset of the next part."""
     end = ask.offset + ask.limit
-async def _cache_kept(desk: Desk, _: asks.Nothing, __: Client) -> Kept:
-    return await desk.cache.measure()
-
-
-async def _cache_collect(desk: Desk, ask: asks.Collecting, by: Client) -> Job:
-    return desk.cache.collect(quota=ask.quota, dry_run=ask.dry_run, by=by)
-
-
-async def _cache_scrub(desk: Desk, ask: asks.Scrubbing, _: Client) -> Job:
-    return desk.cache.scrub(anew=ask.anew)
-
-
-async def _cache_warm(desk: Desk, ask: asks.Warming, _: Client) -> Job:
-    return desk.cache.warm(ask.wishes, dry_run=ask.dry_run)
-
-
-async def _job(desk: Desk, ask: asks.ById, _: Client) -> Job:
-    return desk.cache.job(ask.id)
-
-
-async def _job_cancelled(desk: Desk, ask: asks.ById, _: Client) -> Job:
-    return await desk.cache.cancel(ask.id)
-
-
     return tuple(items[ask.offset : end]), end if end < len(items) else None
 
 
@@ -317,6 +342,42 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         asks.Disconnection,
         Connectedness,
         _offline_turn,
+    ),
+    Endpoint(
+        "POST",
+        "/policy/allow",
+        "Allow everything that lock files name",
+        asks.AllowList,
+        answers.Allowed,
+        _policy_allow_all,
+        largest=LOCK_FILES,
+    ),
+    Endpoint(
+        "GET",
+        "/policy/used",
+        "Public projects that were delivered",
+        asks.SinceAsk,
+        answers.UsedAll,
+        _policy_used,
+    ),
+    Endpoint(
+        "POST",
+        "/policy/test",
+        "What another policy.toml would have done",
+        asks.ReplayAsk,
+        Replay,
+        _policy_replay,
+        largest=2**20,
+    ),
+    Endpoint(
+        "POST",
+        "/check",
+        "What the entries of a lock file would meet",
+        asks.CheckAsk,
+        answers.CheckedAll,
+        _check,
+        role="reader",
+        largest=LOCK_FILES,
     ),
     Endpoint(
         "GET", "/advisories", "How many advisories, and how old", asks.Nothing, AdvisoryStanding, _advisories
@@ -440,15 +501,6 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         answers.CachePage,
         _cache_list,
     ),
-    Endpoint(
-        "GET",
-        "/cache/usage",
-        "What the cache takes, by ecosystem and origin",
-        asks.Nothing,
-        answers.CacheUsage,
-        _cache_usage,
-    ),
-)
     Endpoint("GET", "/cache/volume", "What lies on the volume", asks.Nothing, Kept, _cache_kept),
     Endpoint(
         "POST",
@@ -474,3 +526,12 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     ),
     Endpoint("GET", "/jobs/{id}", "How a job stands", asks.ById, Job, _job),
     Endpoint("DELETE", "/jobs/{id}", "Call a job off", asks.ById, Job, _job_cancelled),
+    Endpoint(
+        "GET",
+        "/cache/usage",
+        "What the cache takes, by ecosystem and origin",
+        asks.Nothing,
+        answers.CacheUsage,
+        _cache_usage,
+    ),
+)

@@ -70,3 +70,13 @@ async def test_what_is_not_in_force_can_not_be_removed(store: PolicyStore, log: 
         with pytest.raises(NotFound):
             await store.remove(number, ACT)
     assert len(await log.events()) == 2
+
+
+async def test_many_are_added_as_one_act(store: PolicyStore, log: ProvenanceLog) -> None:
+    other = msgspec.structs.replace(ENTRY, pattern="react")
+    await store.add_all([ENTRY, other], ACT)
+    assert [(entry.id > 0, entry.pattern) for entry in await store.entries()] == [
+        (True, "@acme/*"),
+        (True, "react"),
+    ]
+    assert len(await log.events()) == 1
