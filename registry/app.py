@@ -451,6 +451,7 @@ def _line(
         workers=workers,
         signing_key=people.signing_key,
         scratch=str(settings.data / "spool"),
+        missing_times=settings.npm_missing_times,
         attestations=kept.attestations,
     )
     attesting = _attesting(settings, kept, people, sources, clock)

@@ -6,6 +6,7 @@ as `unknown`; a signature of a known key that doesn't fit is refused like wrong 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
@@ -21,6 +22,8 @@ KEYS = "-/npm/v1/keys"
 FRESH_FOR = 3600.0
 """Seconds for which the upstream's keys, or its having none, are believed."""
 RETRY_AFTER_FAILURE = 60.0
+PATIENCE = 2.0
+"""Seconds that a file waits for the keys; the question goes on without it."""
 
 Alarm = Callable[[str, Mapping[str, str]], Awaitable[None]]
 
@@ -58,8 +61,12 @@ class UpstreamKeys:
         return self._document
 
     async def known(self) -> Mapping[str, Key]:
-        """The keys to check by, by id; empty where there are none or nobody can say."""
-        await self._refresh()
+        """The keys to check by, by id; those of before, or none, where nobody says within `PATIENCE`."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._refresh()
+        except TimeoutError:
+            journal.warning("the upstream takes long to tell its signing keys")
         return {key.keyid: key for key in read_keys(self._document)} if self._document else {}
 
     async def _refresh(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
@@ -22,6 +22,8 @@ from registry.model.names import Project
 from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
 from registry.provenance.signatures import RegistryKey, message
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of what nobody tells the time of."""
 KEPT_HERE = "here"
 """The provenance URL of a file whose provenance no source offers, and we do."""
 
@@ -89,6 +91,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     wanted: Wanted | None = None
     """None to learn the artifacts only."""
+    missing_times: str = "none"
+    """What an npm index tells of a version without a time: `epoch`, `first-sight` or `none`."""
     learns: bool = True
     """Whether the artifacts are wanted back; the thousands of a large index are worth leaving out."""
     filtered: bool = True
@@ -151,7 +155,7 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
             alarms.append(objection.reason)
         if job.learns:
             announced.append(msgspec.structs.replace(listed, carried=b""))
-        artifacts.append(artifact)
+        artifacts.append(_timed(artifact, known, job))
         if not filtered:
             continue
         decision = rules.decide(artifact, known.first_seen if known else job.now, job.now)
@@ -260,6 +264,19 @@ def dated(index: Index, known: Mapping[str, Known]) -> Index:
         return msgspec.structs.replace(artifact, undated=old)
 
     return msgspec.structs.replace(index, artifacts=tuple(map(with_age, index.artifacts)))
+
+
+def _timed(artifact: Artifact, known: Known | None, job: Job) -> Artifact:
+    """The artifact as npm's clients are shown it: without a time yarn installs none, and pnpm no range.
+
+    What appeared since we first looked is as old as our first sight of it. How old the rest is, nobody can
+    say; policy has decided whether it passes, and 1970 is a time that nobody takes for a real one.
+    """
+    if artifact.published is not None or job.missing_times == "none" or job.project.ecosystem != "npm":
+        return artifact
+    seen = known.first_seen if known is not None else job.now
+    old = artifact.undated and job.missing_times == "epoch"
+    return msgspec.structs.replace(artifact, published=EPOCH if old else seen)
 
 
 def _hides(refusal: Refusal | None) -> bool:

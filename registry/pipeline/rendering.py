@@ -79,9 +79,10 @@ class Renderer:
         attestations: Attestations,
         signing_key: str = "",
         scratch: str = "",
+        missing_times: str = "none",
     ) -> None:
         """`signing_key` is the PEM of the key that private npm files are signed with, `scratch` a local
-        directory for what is too large for memory."""
+        directory for what is too large for memory, `missing_times` what npm's clients are told (Job)."""
         self._policy = policy
         self._resolver = resolver
         self._freshness = freshness
@@ -95,6 +96,7 @@ class Renderer:
         self._attestations = attestations
         self._signing_key = signing_key
         self._scratch = scratch
+        self._missing_times = missing_times
         self._one_at_a_time = asyncio.Lock()
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
@@ -235,6 +237,7 @@ class Renderer:
             secret=self._secret,
             signing_key=self._signing_key,
             scratch=self._scratch,
+            missing_times=self._missing_times,
             now=self._clock.now(),
             wanted=wanted,
             filtered=filtered,

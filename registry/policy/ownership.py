@@ -7,7 +7,7 @@ themselves, since a name that stopped being ours over night would leak, and coul
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from registry.model.decisions import Effect, Objection
@@ -17,19 +17,25 @@ from registry.policy.rules import Judge
 
 
 class Owned:
-    """The names of one ecosystem that are the team's."""
+    """The names of one ecosystem that are the team's.
+
+    Claims are compared without regard to case: npm still has names with capitals, and `Acme-Billing` must no
+    more be asked upstream than `acme-billing` where `acme-*` is ours.
+    """
 
     def __init__(self, claims: Iterable[Entry], private: Iterable[str] = ()) -> None:
-        self._claims = Roster(claims)
+        given = tuple(claims)
+        self._given = Roster(given)
+        self._claims = Roster(replace(claim, pattern=claim.pattern.lower()) for claim in given)
         self._private = frozenset(private)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._private or bool(self._claims.about(name))
+        return name in self._private or bool(self._claims.about(name.lower()))
 
     @property
     def patterns(self) -> frozenset[str]:
         """All of them as they were given: names, and globs."""
-        return self._private.union(self._claims.patterns)
+        return self._private.union(self._given.patterns)
 
 
 @dataclass(frozen=True, slots=True)

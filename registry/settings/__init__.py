@@ -106,6 +106,8 @@ class Settings:
     """For how long an index is served without asking upstream whether it changed."""
     npm_audit: str
     """`forward` to the upstream, less the names that are ours, or `off`."""
+    npm_missing_times: str
+    """What npm's clients are told of versions whose time nobody tells: `epoch`, `first-sight` or `none`."""
     upstreams: Mapping[str, Upstream]
     """By ecosystem."""
     back_ends: Mapping[str, BackEnd]
@@ -147,8 +149,8 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         reader.problems.append(f"{reader.place('public_url')}: clients see it; leave the credentials out.")
     if public_url is not None and not _PREFIX.fullmatch(public_url.path):
         reader.problems.append(
-            f"{reader.place('public_url')}: a path has plain letters, digits, '.', '_', '-', and doesn't begin with "
-            "a part that means something here, as 'npm' does; write it like 'https://host/registry'."
+            f"{reader.place('public_url')}: a path has plain letters, digits, '.', '_', '-', and doesn't "
+            "begin with a part that means something here, as 'npm' does; write it like 'https://host/registry'."
         )
     document_limit = get("document_limit", kinds.size, 256 * MIB)
     settings = Settings(
@@ -169,9 +171,10 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         ca_file=_file(reader, directory, "ca_file"),
         log_level=get("log_level", kinds.one_of("debug", "info", "warning", "error"), "info"),
         upload_limit=get("upload_limit", kinds.size, LARGEST_UPLOAD),
+        cache_quota=get("cache_quota", _quota, 0),
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
-        cache_quota=get("cache_quota", _quota, 0),
+        npm_missing_times=get("npm.missing_times", kinds.one_of("epoch", "first-sight", "none"), "epoch"),
         npm_audit=get("npm.audit", kinds.one_of("forward", "off"), "forward"),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},
         back_ends={name: _back_end(reader, directory, part) for name, part in BACK_ENDS.items()},
@@ -248,12 +251,12 @@ def _back_end(reader: Reader, directory: Path, part: str) -> BackEnd:
     return BackEnd(url=_base(parts) if parts is not None else None, credentials=credentials)
 
 
-def _url_or_inherit(value: object) -> SplitResult | None:
-    return None if value == "inherit" else kinds.url(value)
-
 def _quota(value: object) -> int:
     return 0 if value in {0, "0"} else kinds.size(value)
 
+
+def _url_or_inherit(value: object) -> SplitResult | None:
+    return None if value == "inherit" else kinds.url(value)
 
 
 def _base(parts: SplitResult) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,44 @@ async def test_n9_an_answer_to_somebody_is_private(gateway: Appliance) -> None:
     gateway.upstream.add(make_tarball("personal", "1.0.0"))
     assert "private" in (await gateway.npm("personal", login=True)).headers["Cache-Control"]
     assert "private" not in (await gateway.npm("personal")).headers["Cache-Control"]
+
+
+async def times_of(gateway: Appliance, name: str) -> dict[str, str]:
+    times: dict[str, str] = (await gateway.npm(name)).json.get("time", {})
+    return {key: moment for key, moment in times.items() if key[0].isdigit()}
+
+
+@pytest.mark.parametrize(
+    ("setting", "old", "new"),
+    [("epoch", "1970-01-01", "today"), ("first-sight", "today", "today"), ("none", None, None)],
+)
+async def test_n3_where_the_upstream_tells_no_times_the_setting_does(
+    back_end: BackEnds, tmp_path: Path, setting: str, old: str | None, new: str | None
+) -> None:
+    config = f'[npm]\nmissing_times = "{setting}"\n'
+    today = datetime.now(UTC).date().isoformat()
+    expected = {
+        version: today if told == "today" else told
+        for version, told in (("1.0.0", old), ("1.1.0", new))
+        if told is not None
+    }
+    async with appliance(tmp_path, back_end, config=config, REGISTRY_FRESHNESS="0.1") as gateway:
+        gateway.upstream.times = False
+        gateway.upstream.add(make_tarball("timeless", "1.0.0"))
+        await gateway.npm("timeless")
+        gateway.upstream.add(make_tarball("timeless", "1.1.0"))
+        while len((await gateway.npm("timeless")).json["versions"]) < 2:
+            await asyncio.sleep(0)
+        found = await times_of(gateway, "timeless")
+        assert {version: told[:10] for version, told in found.items()} == expected
+
+
+async def test_n3_one_missing_time_among_others_is_our_first_sight(gateway: Appliance) -> None:
+    late = make_tarball("half-timed", "1.1.0")
+    late.published = None
+    gateway.upstream.add(make_tarball("half-timed", "1.0.0"), late)
+    found = await times_of(gateway, "half-timed")
+    assert {version: told[:10] for version, told in found.items()} == {
+        "1.0.0": "2020-01-01",
+        "1.1.0": datetime.now(UTC).date().isoformat(),
+    }

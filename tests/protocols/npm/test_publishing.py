@@ -236,3 +236,14 @@ async def test_what_is_managed_elsewhere_is_declined_in_words(
     assert answer.status in {404, 405}
     assert answer.json["error"]
     assert len(gateway.upstream.requests) == before
+
+
+@pytest.mark.parametrize("name", ["Acme-Billing", "ACME-BILLING", "acme-Billing"])
+async def test_a_legacy_name_with_capitals_is_ours_like_the_one_without(
+    gateway: Appliance, name: str
+) -> None:
+    gateway.upstream.add(make_tarball(name, "1.0.0"))
+    before = len(gateway.upstream.requests)
+    assert (await gateway.npm(name)).status == 404
+    assert (await gateway.npm(f"{name}/-/{name}-1.0.0.tgz")).status == 404
+    assert len(gateway.upstream.requests) == before

@@ -40,6 +40,7 @@ deny = ["denied"]
 [rules]
 denylist = "deny"
 ownership = "deny"
+age = "off"
 """
 
 INSTALL = "application/vnd.npm.install-v1+json"
