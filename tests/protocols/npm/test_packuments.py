@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes import FixedClock
 from tests.protocols.npm.world import INSTALL, POLICY, Appliance, BackEnds, appliance
 from tests.upstream import Tarball, make_tarball
 
@@ -203,25 +203,25 @@ async def times_of(gateway: Appliance, name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("setting", "old", "new"),
-    [("epoch", "1970-01-01", "today"), ("first-sight", "today", "today"), ("none", None, None)],
+    [("epoch", "1970-01-01", "today"), ("first-sight", "2026-11-21", "today"), ("none", None, None)],
 )
 async def test_n3_where_the_upstream_tells_no_times_the_setting_does(
     back_end: BackEnds, tmp_path: Path, setting: str, old: str | None, new: str | None
 ) -> None:
     config = f'[npm]\nmissing_times = "{setting}"\n'
-    today = datetime.now(UTC).date().isoformat()
+    clock = FixedClock()
+    today = (clock.now() + timedelta(days=2)).date().isoformat()
     expected = {
         version: today if told == "today" else told
         for version, told in (("1.0.0", old), ("1.1.0", new))
         if told is not None
     }
-    async with appliance(tmp_path, back_end, config=config, REGISTRY_FRESHNESS="0.1") as gateway:
+    async with appliance(tmp_path, back_end, config=config, clock=clock) as gateway:
         gateway.upstream.times = False
         gateway.upstream.add(make_tarball("timeless", "1.0.0"))
         await gateway.npm("timeless")
         gateway.upstream.add(make_tarball("timeless", "1.1.0"))
-        while len((await gateway.npm("timeless")).json["versions"]) < 2:
-            await asyncio.sleep(0)
+        clock.advance(days=2)
         found = await times_of(gateway, "timeless")
         assert {version: told[:10] for version, told in found.items()} == expected
 

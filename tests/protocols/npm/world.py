@@ -21,8 +21,9 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from registry.app import Surroundings, assemble
+from registry.app import Surroundings, SystemClock, assemble
 from registry.appliance import back_ends
+from registry.model.ports import Clock
 from registry.settings import load_settings
 from registry.web.server import listen
 from tests.policy.worlds import KNOWN
@@ -168,7 +169,13 @@ def verdaccio(folder: Path) -> Iterator[BackEnds]:
 
 @asynccontextmanager
 async def appliance(
-    folder: Path, back_end: BackEnds, *, config: str = "", policy: str = POLICY, **environ: str
+    folder: Path,
+    back_end: BackEnds,
+    *,
+    config: str = "",
+    policy: str = POLICY,
+    clock: Clock | None = None,
+    **environ: str,
 ) -> AsyncIterator[Appliance]:
     """A gateway with a lying upstream; `config` is the text of registry.toml."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +194,9 @@ async def appliance(
             },
             folder,
         )
-        around = Surroundings(environ={}, known=KNOWN.__getitem__, password_cost=4)
+        around = Surroundings(
+            clock=clock or SystemClock(), environ={}, known=KNOWN.__getitem__, password_cost=4
+        )
         async with assemble(settings, around) as (app, _):
             sock = socket.create_server(("127.0.0.1", 0))
             runner = await listen(app, sock)
