@@ -7,6 +7,7 @@ import click
 from registry import __version__
 from registry.cli.advisories import advisories
 from registry.cli.audit import audit
+from registry.cli.backup import backup
 from registry.cli.cache import cache
 from registry.cli.check import check
 from registry.cli.client_config import client_config
@@ -43,6 +44,7 @@ for command in (
     user,
     token,
     cache,
+    backup,
     offline,
     doctor,
     client_config,

@@ -1,0 +1,195 @@
+"""What can't be fetched again comes back from one archive, made while everything runs; an edited one doesn't."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import shutil
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from registry.errors import Conflict, Malformed
+from registry.provenance.checkpoints import LogKey, new_key
+from registry.storage import backup
+from registry.storage.connections import connect
+from tests.guarantees.house import House, path_of
+from tests.upstream import LyingUpstream, make_tarball, make_wheel
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+OURS, PUBLIC = make_wheel("ours", "1.0"), make_wheel("demo", "1.0")
+OURS_JS = make_tarball("@acme/tool", "1.0.0")
+
+
+def key_of(house: House) -> LogKey:
+    return LogKey((house.data / "keys" / "log-key").read_text())
+
+
+def create(house: House, target: Path) -> backup.Manifest:
+    return backup.create(
+        house.data, house.volume, [house.policy_file], target, key=key_of(house), release="1", now=NOW
+    )
+
+
+@pytest.fixture
+async def stocked(house: House, upstream: LyingUpstream) -> House:
+    upstream.add(PUBLIC)
+    assert (await house.upload(OURS)).status == 200
+    assert (await house.publish(OURS_JS)).status == 201
+    for package in (OURS, OURS_JS, PUBLIC):
+        assert (await house.fetch(package)).is_whole(package.data)
+    return house
+
+
+async def test_private_packages_log_and_keys_come_back(stocked: House, tmp_path: Path) -> None:
+    house, archive = stocked, tmp_path / "backup.tar.gz"
+    made = await asyncio.to_thread(create, house, archive)
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert await asyncio.to_thread(backup.verify, archive, key_of(house).public) == made
+    deliveries = len(house.rows("delivery"))
+    token = house.admin
+    await house.stop()
+    shutil.rmtree(house.data)
+    await asyncio.to_thread(backup.restore, archive, house.data, new_volume=True)
+    assert (house.data / "restored" / "policy.toml").read_text() == house.policy_file.read_text()
+    assert (house.data / "keys" / "log-key").stat().st_mode & 0o777 == 0o600
+    await house.start()
+    assert house.admin == token
+    for package in (OURS, OURS_JS, PUBLIC):
+        assert (await house.ask(path_of(package))).is_whole(package.data)
+    assert len(house.rows("delivery")) == deliveries + 3
+    verified = await house.ask("/api/v1/audit/verify", headers=house.admin)
+    assert verified.json["intact"]
+
+
+async def test_a_backup_under_load_is_of_one_moment(stocked: House, tmp_path: Path) -> None:
+    house = stocked
+
+    async def load() -> None:
+        while True:
+            await house.ask(path_of(OURS))
+
+    clients = [asyncio.create_task(load()) for _ in range(4)]
+    try:
+        for number in range(3):
+            archive = tmp_path / f"{number}.tar.gz"
+            made = await asyncio.to_thread(create, house, archive)
+            assert (await asyncio.to_thread(backup.verify, archive)).rows == made.rows > 0
+    finally:
+        for client in clients:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+
+
+async def test_the_public_cache_is_not_in_it_and_nothing_is_left_beside_it(
+    stocked: House, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    made = await asyncio.to_thread(create, stocked, folder / "b.tar.gz")
+    assert not [name for name in made.files if "/volume/" in name or "spool" in name or name.endswith("-wal")]
+    assert [path.name for path in folder.iterdir()] == ["b.tar.gz"]
+
+
+Edit = Callable[[dict[str, bytes]], dict[str, bytes]]
+EDITS: dict[str, Edit] = {
+    "a file changed": lambda files: files | {"data/keys/why-key": b"0" * 64},
+    "a file taken out": lambda files: {n: d for n, d in files.items() if n != "data/htpasswd"},
+    "a file added": lambda files: files | {"data/private/npm/evil": b"evil"},
+    "the manifest changed": lambda files: (
+        files | {"manifest.json": files["manifest.json"].replace(b'"release":"1"', b'"release":"2"')}
+    ),
+    "the manifest taken out": lambda files: {n: d for n, d in files.items() if n != "manifest.json"},
+    "the signature taken out": lambda files: {n: d for n, d in files.items() if n != "manifest.sig"},
+    "a path that leads out": lambda files: files | {"data/../../evil": b"evil"},
+    "an absolute path": lambda files: files | {"/tmp/evil": b"evil"},
+    "a stranger": lambda files: files | {"evil": b"evil"},
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+async def test_an_edited_archive_is_refused_and_nothing_is_restored(
+    stocked: House, tmp_path: Path, name: str
+) -> None:
+    archive, target = tmp_path / "backup.tar.gz", tmp_path / "elsewhere" / "data"
+    await asyncio.to_thread(create, stocked, archive)
+    _write(archive, EDITS[name](_read(archive)))
+    with pytest.raises(Malformed):
+        await asyncio.to_thread(backup.verify, archive)
+    with pytest.raises(Malformed):
+        await asyncio.to_thread(backup.restore, archive, target)
+    assert list(target.parent.iterdir()) == []
+    assert not (tmp_path / "evil").exists()
+
+
+async def test_a_damaged_or_cut_off_archive_is_refused(stocked: House, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    await asyncio.to_thread(create, stocked, archive)
+    whole = archive.read_bytes()
+    for part in (0.1, 0.5, 0.9, 0.999):
+        archive.write_bytes(whole[: int(len(whole) * part)])
+        with pytest.raises(Malformed):
+            await asyncio.to_thread(backup.verify, archive)
+        flipped = bytearray(whole)
+        flipped[int(len(whole) * part)] ^= 1
+        archive.write_bytes(bytes(flipped))
+        with pytest.raises(Malformed):
+            await asyncio.to_thread(backup.verify, archive)
+
+
+async def test_an_archive_of_somebody_else_is_noticed_by_who_has_the_key(
+    stocked: House, tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    await asyncio.to_thread(create, stocked, archive)
+    with pytest.raises(Malformed, match="isn't signed"):
+        await asyncio.to_thread(backup.verify, archive, LogKey(new_key()).public)
+
+
+async def test_a_log_that_was_changed_before_the_backup_is_noticed_at_the_backup(
+    stocked: House, tmp_path: Path
+) -> None:
+    house, archive = stocked, tmp_path / "backup.tar.gz"
+    connection = connect(house.data / "registry.db")
+    connection.execute(
+        "DROP TRIGGER log_is_never_changed;"
+        " UPDATE log SET event = replace(event, 'anonymous', 'nobody') WHERE kind = 'delivery'"
+    ).fetchall()
+    connection.close()
+    await asyncio.to_thread(create, house, archive)
+    with pytest.raises(Malformed, match="was changed after it was written"):
+        await asyncio.to_thread(backup.verify, archive)
+
+
+async def test_nothing_is_overwritten(stocked: House, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    await asyncio.to_thread(create, stocked, archive)
+    before = archive.read_bytes()
+    with pytest.raises(Conflict):
+        await asyncio.to_thread(create, stocked, archive)
+    with pytest.raises(Conflict):
+        await asyncio.to_thread(backup.restore, archive, stocked.data)
+    assert archive.read_bytes() == before
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    await asyncio.to_thread(backup.restore, archive, empty)
+    assert (empty / "registry.db").exists()
+
+
+def _read(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as tar:
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+
+
+def _write(archive: Path, files: dict[str, bytes]) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    archive.write_bytes(gzip.compress(buffer.getvalue()))
