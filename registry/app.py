@@ -37,6 +37,7 @@ from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.auditing import Auditing, UpstreamAdvisories
 from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.foresight import Foresight
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
@@ -45,6 +46,7 @@ from registry.pipeline.jobs import Jobs
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Operations
 from registry.pipeline.policy_operations import PolicyOperations
+from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
 from registry.pipeline.recall_operations import RecallOperations
 from registry.pipeline.rendering import Renderer
@@ -64,7 +66,7 @@ from registry.sources.egress import Home
 from registry.sources.hosts import FileHosts, HomeOnly
 from registry.sources.limits import BACK_END, Limits
 from registry.sources.private_npm import VerdaccioPublisher, VerdaccioSource
-from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource
+from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource, PypiserverStock
 from registry.sources.proxies import Proxies
 from registry.sources.registry_source import RegistrySource
 from registry.sources.services import UpstreamServices, bounded
@@ -327,6 +329,7 @@ class _Sources:
 
     upstreams: Mapping[str, RegistrySource]
     pypiserver: PypiserverSource
+    stock: PypiserverStock
     verdaccio: VerdaccioSource
     publishers: Mapping[str, Publisher]
     npm_services: UpstreamServices
@@ -394,6 +397,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
         upstreams=upstreams,
         outside=outside,
         pypiserver=PypiserverSource(pypi, to_pypiserver, catalogue, clock=clock),
+        stock=PypiserverStock(to_pypiserver),
         verdaccio=VerdaccioSource(npm, to_verdaccio, clock=clock),
         publishers={
             "pypi": PypiserverPublisher(to_pypiserver),
@@ -416,6 +420,8 @@ class _Line:
     attesting: Attesting
     auditing: Auditing
     searching: Searching
+    private: PrivateOperations
+    files: FileOperations
 
 
 def _line(
@@ -514,6 +520,22 @@ def _line(
         gateway=gateway,
         publishing=publishing,
         attesting=attesting,
+        private=PrivateOperations(
+            ecosystem=ECOSYSTEMS["pypi"],
+            stock=sources.stock,
+            policy=policy,
+            catalogue=kept.catalogue,
+            blobs=kept.blobs["private"],
+            log=kept.log,
+            clock=clock,
+            turns=publishing,
+        ),
+        files=FileOperations(
+            ecosystem=ECOSYSTEMS["pypi"],
+            catalogue=kept.catalogue,
+            attestations=kept.attestations,
+            verifier=verifier,
+        ),
         auditing=Auditing(
             ecosystem=npm,
             policy=policy,
@@ -610,7 +632,7 @@ def _web(
         metrics=metrics,
         site=site,
         api=api_routes(
-            _desk(settings, kept, people, sources, policy, health, audit, line.cache, clock),
+            _desk(settings, kept, people, sources, policy, health, audit, line, clock),
             callers,
             read=read,
         ),
@@ -625,7 +647,7 @@ def _desk(
     policy: JoinedPolicy,
     health: Health,
     audit: AuditOperations,
-    cache: CacheOperations,
+    line: _Line,
     clock: Clock,
 ) -> Desk:
     """What admins can ask for and change."""
@@ -662,7 +684,9 @@ def _desk(
             reload=policy.reload,
             clock=clock,
         ),
-        cache=cache,
+        cache=line.cache,
+        private=line.private,
+        files=line.files,
         offline=OfflineOperations(
             switch=kept.offline, disconnect=[each.close for each in sources.outside], clock=clock
         ),

@@ -134,6 +134,8 @@ class DeskWorld:
             recalls=self.recalls,
             offline=self.offline,
             cache=self.cache,
+            private=nothing,
+            files=nothing,
             users=self.identity.users,
             tokens=self.identity.tokens,
             doctor=doctor,

@@ -14,6 +14,7 @@ from registry.cli.client_config import client_config
 from registry.cli.doctor import doctor
 from registry.cli.offline_switch import offline
 from registry.cli.policy import policy
+from registry.cli.private import private
 from registry.cli.recall import recall
 from registry.cli.serve import run_all, serve
 from registry.cli.token import token
@@ -48,6 +49,7 @@ for command in (
     offline,
     doctor,
     client_config,
+    private,
 ):
     registry.add_command(command)
 

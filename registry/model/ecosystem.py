@@ -122,6 +122,11 @@ class Ecosystem:
     parse_document: Callable[[Project, bytes], Publication | None] | None = None
     """A publish document with the file inside it (npm's PUT) → a publication, or None when it only changes
     what is published (deprecation, owners). Raises Malformed. None where there are only forms."""
+    project_of: Callable[[str], Project] | None = None
+    """Whose a file is by its name alone. Raises Malformed. None where names don't say."""
+    adopt: Callable[[Upload, IO[bytes]], Publication] | None = None
+    """A file that lies in the private back end, without a form → a publication. Raises Malformed. None where
+    the back end tells all about its files itself."""
     offers_metadata: bool
     """Whether its clients ask for core metadata beside a file (PEP 658)."""
     inspect: Callable[[Artifact, IO[bytes]], Contents | None]

@@ -217,6 +217,9 @@ class Stock(Protocol):
     async def stocked(self) -> tuple[Stocked, ...]:
         """Every file that it has. Raises SourceFailed, SourceTimedOut."""
 
+    def content(self, stocked: Stocked) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The file's bytes as they arrive, unverified."""
+
     async def remove(self, stocked: Stocked) -> None:
         """Take the file's whole version out of it; no failure where it is gone. Raises like `stocked`."""
 

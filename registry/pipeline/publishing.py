@@ -93,14 +93,14 @@ class Publishing:
         project = ask.project
         if await self._catalogue.origin(project) != "private":
             raise NotFound(f"'{project.name}' isn't published here, so it can't be changed here.")
-        async with self._lock(project):
+        async with self.turn(project):
             before = await self._catalogue.holdings(project)
             status, answer = await self._publishers[project.ecosystem].amend(method, path, body)
             if status >= 500:
                 raise SourceFailed(
                     f"The private back end answered {status} to the change of '{project.name}'."
                 )
-            await self._changed(project)
+            await self.changed(project)
             if status < 400:
                 event = self._event(client, project, {"change": ask.what, "detail": ask.detail})
                 await self._catalogue.retire(project, _retired(ask, before), event)
@@ -114,11 +114,11 @@ class Publishing:
         project = publication.project
         artifact = msgspec.structs.replace(publication.artifact, published=self._clock.now())
         await self._decide(project, artifact.version, root, client)
-        async with self._lock(project):
+        async with self.turn(project):
             row = await self._catalogue.holding(project, artifact.filename)
             if row is not None and row.origin == "private":
                 if not row.gone and row.pin in artifact.digests:
-                    await self._changed(project)  # a crash may have come between the row and this
+                    await self.changed(project)  # a crash may have come between the row and this
                     return row.artifact
                 raise Conflict(
                     f"File already exists: '{artifact.filename}' was published before with other content or "
@@ -129,7 +129,7 @@ class Publishing:
             metadata = await self._blobs.put(publication.metadata) if publication.metadata else None
             # Whether a name known as public may become ours was decided above.
             await self._catalogue.publish(artifact, metadata, self._published(artifact, client), claimed=True)
-            await self._changed(project)
+            await self.changed(project)
         return artifact
 
     async def _decide(self, project: Project, version: str, root: str, client: Client) -> None:
@@ -141,14 +141,15 @@ class Publishing:
             await self._refusals.note(refusal, client, now)
             raise Refused(refusal)
 
-    async def _changed(self, project: Project) -> None:
+    async def changed(self, project: Project) -> None:
         """From here on the name is ours and its index is new, before the client hears of success."""
         if not self._policy.current.ours(project):
             await self._policy.reload()
         await self._freshness.forget(project)
         await self._renderer.forget(project)
 
-    def _lock(self, project: Project) -> asyncio.Lock:
+    def turn(self, project: Project) -> asyncio.Lock:
+        """Held while what is published under a name changes: one change at a time."""
         if len(self._locks) > 1_000:
             self._locks = {key: lock for key, lock in self._locks.items() if lock.locked()}
         return self._locks.setdefault(project, asyncio.Lock())

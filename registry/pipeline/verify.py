@@ -197,6 +197,15 @@ class Verifier:
             await self._learned(artifact.project)  # its index can tell the size now
         return Landed(path, sha256, size)
 
+    async def extract(self, holding: Holding) -> bool:
+        """Take core metadata out of a kept file that offers none; whether it does now."""
+        path = await self.find(holding)
+        if path is None:
+            return False
+        await self._extract_quietly(holding, path)
+        now = await self._catalogue.holding(holding.artifact.project, holding.artifact.filename)
+        return now is not None and now.metadata_blob is not None
+
     async def metadata(self, holding: Holding, path: Path | None = None) -> bytes | None:
         """The file's core metadata, taken out of its verified bytes (at `path`) again where it was lost; None
         where it has none, or the bytes aren't here either."""

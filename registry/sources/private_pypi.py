@@ -10,8 +10,10 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 import msgspec
@@ -22,8 +24,8 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.indexes import Document, Index
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock
-from registry.model.publications import Publication
-from registry.sources.client import Client
+from registry.model.publications import Publication, Stocked
+from registry.sources.client import Client, Reply
 from registry.sources.hosts import HomeOnly
 from registry.sources.registry_source import exactly
 
@@ -75,6 +77,80 @@ class PypiserverSource:
     async def probe(self) -> str | None:
         """None when pypiserver is up, else a sentence that says what fails."""
         return await self._client.probe("GET", "health")
+
+
+class PypiserverStock:
+    """The port `Stock` over pypiserver's list of files."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._rule = HomeOnly(client.name, client.home)
+
+    async def stocked(self) -> tuple[Stocked, ...]:
+        """Every file that it has, with the sha256 that it computes and the time of the file."""
+        reply = await self._client.fetch(
+            self._client.home.join("packages/"), {"Accept": "text/html"}, self._rule
+        )
+        if reply.status != 200:
+            raise SourceFailed(f"{self._client.name} doesn't list its files ({reply.status}); see its log.")
+        names = _Names()
+        names.feed(reply.body.decode("utf-8", "replace"))
+        return tuple([await self._dated(filename, sha256) for filename, sha256 in names.found])
+
+    @asynccontextmanager
+    async def content(self, stocked: Stocked) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The file's bytes."""
+        url = self._client.home.join(f"packages/{quote(stocked.filename, safe='')}")
+        async with self._client.stream(url, self._rule) as (_, body):
+            yield body
+
+    async def remove(self, stocked: Stocked) -> None:
+        """Take out all files of that name and version, as it reads them out of file names."""
+        name, version = _read_name(stocked.filename)
+        form = aiohttp.FormData({":action": "remove_pkg", "name": name, "version": version})
+        reply = await self._client.send("POST", self._client.home.url, headers={}, data=form)
+        if reply.status not in {200, 404} or (await self._head(stocked.filename)).status == 200:
+            raise SourceFailed(
+                f"{self._client.name} did not remove {stocked.filename} ({reply.status}); see its log."
+            )
+
+    async def _dated(self, filename: str, sha256: str) -> Stocked:
+        reply = await self._head(filename)
+        try:
+            modified = parsedate_to_datetime(reply.headers.get("last-modified", ""))
+        except ValueError:
+            modified = None
+        return Stocked(filename=filename, sha256=sha256, modified=modified)
+
+    async def _head(self, filename: str) -> Reply:
+        url = self._client.home.join(f"packages/{quote(filename, safe='')}")
+        return await self._client.send("HEAD", url, headers={})
+
+
+def _read_name(filename: str) -> tuple[str, str]:
+    """Name and version as they are spelled in a file's name."""
+    if filename.endswith(".whl"):
+        name, version, *_ = filename.split("-")
+        return name, version
+    name, _, version = filename.removesuffix(".tar.gz").removesuffix(".zip").rpartition("-")
+    return name, version
+
+
+class _Names(HTMLParser):
+    """File names and sha256s in pypiserver's list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "a":
+            return
+        url, _, fragment = (dict(attrs).get("href") or "").partition("#")
+        algorithm, _, value = fragment.partition("=")
+        filename = unquote(url.rpartition("/")[2])
+        if filename:
+            self.found.append((filename, value if algorithm == "sha256" else ""))
 
 
 class PypiserverPublisher:

@@ -11,8 +11,10 @@ from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.cache_operations import CacheOperations
 from registry.pipeline.foresight import Foresight
 from registry.pipeline.offline_operations import OfflineOperations
+from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.policy_operations import PolicyOperations
+from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.recall_operations import RecallOperations
 
 
@@ -28,6 +30,8 @@ class Desk:
     recalls: RecallOperations
     offline: OfflineOperations
     cache: CacheOperations
+    private: PrivateOperations
+    files: FileOperations
     users: Users
     tokens: Tokens
     doctor: Doctor

@@ -26,6 +26,7 @@ from registry.pipeline.recall_operations import Recall
 from registry.web import answers, asks
 from registry.web.desk import Desk
 from registry.web.openapi import Endpoint
+from registry.web.private_endpoints import PRIVATE_ENDPOINTS
 
 T = TypeVar("T")
 LOCK_FILES = 8 * 2**20
@@ -534,4 +535,5 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         answers.CacheUsage,
         _cache_usage,
     ),
+    *PRIVATE_ENDPOINTS,
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
@@ -62,13 +64,23 @@ class Pypiserver(BackEnd):
         return [
             web.get("/health", self._health),
             web.post("/", self._upload),
+            web.get("/packages/", self._list),
             web.get("/packages/{filename}", self._package),
         ]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="OK")
 
+    async def _list(self, _: web.Request) -> web.Response:
+        links = (
+            f'<a href="/packages/{quote(name)}#sha256={hashlib.sha256(data).hexdigest()}">{name}</a>'
+            for name, data in self.files.items()
+        )
+        return web.Response(text="\n".join(links), content_type="text/html")
+
     async def _upload(self, request: web.Request) -> web.Response:
+        if not request.content_type.startswith("multipart/"):
+            return await self._remove(request)
         async for part in await request.multipart():
             assert isinstance(part, BodyPartReader)
             if part.name == "content":
@@ -76,8 +88,19 @@ class Pypiserver(BackEnd):
                 self.files[part.filename] = bytes(await part.read())
         return web.Response(text="OK")
 
+    async def _remove(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        assert form[":action"] == "remove_pkg"
+        start = f"{form['name']}-{form['version']}"
+        found = [name for name in self.files if name.startswith((f"{start}-", f"{start}."))]
+        for name in found:
+            del self.files[name]
+        return web.Response(text="OK", status=200 if found else 404)
+
     async def _package(self, request: web.Request) -> web.Response:
-        return self._file(request.match_info["filename"])
+        answer = self._file(request.match_info["filename"])
+        answer.headers["Last-Modified"] = "Mon, 06 May 2024 07:08:09 GMT"
+        return answer
 
 
 class Verdaccio(BackEnd):

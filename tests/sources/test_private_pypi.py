@@ -14,9 +14,9 @@ from registry.ecosystems.pypi import PYPI
 from registry.errors import NotAllowed, NotFound, SourceFailed
 from registry.model.artifacts import Artifact, Digest
 from registry.model.events import Event, Kind
-from registry.model.publications import Publication
+from registry.model.publications import Publication, Stocked
 from registry.sources.client import Client
-from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource
+from registry.sources.private_pypi import PypiserverPublisher, PypiserverSource, PypiserverStock
 from tests.fakes import CatalogueInMemory, FixedClock, LogInMemory
 from tests.sources.private import back_end_client, free_port, make_folders, running
 from tests.sources.world import body_of
@@ -164,3 +164,31 @@ async def test_what_was_retired_is_listed_no_more(
     body = body_of(await source.index(DEMO, None))
     assert b"acme_demo-2.0" in body
     assert b"acme_demo-1.0" not in body
+
+
+# what lies there
+
+
+@pytest.mark.parametrize("made", [make_wheel("acme-stock", "1.0"), make_sdist("acme-stock", "2.0rc1")])
+async def test_the_stock_lists_reads_and_removes_files(client: Client, tmp_path: Path, made: Distribution) -> None:
+    stock = PypiserverStock(client)
+    await publish(client, made, tmp_path / "spool")
+    found = next(each for each in await stock.stocked() if each.filename == made.filename)
+    assert found.sha256 == made.hashes["sha256"]
+    assert found.modified is not None
+    async with stock.content(found) as chunks:
+        assert b"".join([chunk async for chunk in chunks]) == made.data
+    await stock.remove(found)
+    assert made.filename not in [each.filename for each in await stock.stocked()]
+    await stock.remove(found)
+
+
+async def test_removing_a_release_leaves_the_others(client: Client, tmp_path: Path) -> None:
+    stock = PypiserverStock(client)
+    kept = [make_wheel("acme-stock", "3.0"), make_wheel("acme-stock-two", "1.0")]
+    for made in (make_wheel("acme-stock", "1.0"), *kept):
+        await publish(client, made, tmp_path / "spool")
+    await stock.remove(Stocked(filename="acme_stock-1.0-py3-none-any.whl", sha256=""))
+    names = {each.filename for each in await stock.stocked()}
+    assert {made.filename for made in kept} <= names
+    assert "acme_stock-1.0-py3-none-any.whl" not in names

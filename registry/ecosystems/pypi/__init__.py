@@ -11,7 +11,7 @@ from registry.ecosystems.pypi.index import SOURCE_ACCEPT, read_index
 from registry.ecosystems.pypi.locks import LOCK_FILES, read_lock
 from registry.ecosystems.pypi.names import ECOSYSTEM, parse_name, parse_pattern, parse_range, version_key
 from registry.ecosystems.pypi.paths import artifact_path, index_path, parse_ask, source_path
-from registry.ecosystems.pypi.publication import parse_upload
+from registry.ecosystems.pypi.publication import adopt, parse_upload, project_of
 from registry.ecosystems.pypi.refusal import is_tombstone, render_error, render_refusal, tombstone_filename
 from registry.ecosystems.pypi.render import (
     REPRESENTATIONS,
@@ -50,6 +50,8 @@ PYPI = Ecosystem(
     is_tombstone=is_tombstone,
     render_projects=render_projects,
     parse_upload=parse_upload,
+    project_of=project_of,
+    adopt=adopt,
     offers_metadata=True,
     inspect=inspect,
     render_refusal=render_refusal,

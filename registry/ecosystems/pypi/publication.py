@@ -13,12 +13,19 @@ from typing import IO
 import msgspec
 from packaging.metadata import Metadata, RawMetadata
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
 from registry.ecosystems.pypi.contents import examine
 from registry.ecosystems.pypi.names import parse_filename, parse_name, parse_version, shown
 from registry.ecosystems.pypi.refusal import is_tombstone
 from registry.errors import Malformed
 from registry.model.artifacts import STRONG, Artifact, Digest
+from registry.model.names import Project
 from registry.model.publications import Publication, Upload
 
 DIGEST_FIELDS = {"md5_digest": "md5", "sha256_digest": "sha256", "blake2_256_digest": "blake2b_256"}
@@ -36,14 +43,35 @@ def parse_upload(upload: Upload, file: IO[bytes]) -> Publication:
     version = parse_version(_one(fields, "version"))
     _check_metadata_version(_one(fields, "metadata_version"))
     name = parse_filename(project, upload.filename)
-    if is_tombstone(upload.filename):
-        raise Malformed(f"{shown(upload.filename)} is a name that only our refusals have.")
     if name.version != version:
         raise Malformed(f"{shown(upload.filename)} isn't of version {version}, which the form names.")
     filetype = _one(fields, "filetype")
     if filetype != FILE_TYPES[name.kind]:
         raise Malformed(f"{shown(upload.filename)} isn't a {shown(filetype)}, as the form says.")
     _check_digests(upload)
+    publication = _publication(project, upload, file)
+    return msgspec.structs.replace(publication, attestations=_attestations(fields))
+
+
+def project_of(filename: str) -> Project:
+    """Whose a file is by its name. Raises Malformed."""
+    try:
+        parse = parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename
+        return parse_name(str(parse(filename)[0]))
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        raise Malformed(f"{shown(filename)} isn't the name of a wheel or an sdist.") from None
+
+
+def adopt(upload: Upload, file: IO[bytes]) -> Publication:
+    """A file that lies in the back end, without the form it came with. Raises Malformed."""
+    return _publication(project_of(upload.filename), upload, file)
+
+
+def _publication(project: Project, upload: Upload, file: IO[bytes]) -> Publication:
+    """What is kept of a file, all of it out of the file."""
+    name = parse_filename(project, upload.filename)
+    if is_tombstone(upload.filename):
+        raise Malformed(f"{shown(upload.filename)} is a name that only our refusals have.")
     contents, metadata = examine(project, upload.filename, file)
     if contents is None:
         raise Malformed(f"{shown(upload.filename)} has no PKG-INFO; build it anew with a current tool.")
@@ -54,19 +82,14 @@ def parse_upload(upload: Upload, file: IO[bytes]) -> Publication:
     artifact = Artifact(
         project=project,
         filename=upload.filename,
-        version=version,
+        version=name.version,
         digests=tuple(sorted(digests)),
         size=upload.size,
         requires_python=_requires_python(metadata),
         metadata=metadata_digest,
         install_script=name.kind == "sdist",
     )
-    return Publication(
-        project=project,
-        artifact=artifact,
-        metadata=contents.metadata,
-        attestations=_attestations(fields),
-    )
+    return Publication(project=project, artifact=artifact, metadata=contents.metadata)
 
 
 def _attestations(fields: Mapping[str, tuple[str, ...]]) -> bytes:
