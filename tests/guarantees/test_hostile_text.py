@@ -123,13 +123,13 @@ async def test_a_hostile_clients_words_are_one_line_of_the_log(house: House, jou
         request = f"GET /pypi/simple/demo/ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n"
         await house.raw(request.encode("latin-1"))
     logging.getLogger("registry.test").warning(
-        "of %s", FORGED, extra={"agent": f"{ANSI}{FORGED}", "n": "y" * 9_000}
+        "of %s %s", FORGED, "z" * 9_000, extra={"agent": f"{ANSI}{FORGED}", "n": "y" * 9_000}
     )
     for line in journal.getvalue().splitlines():
         record = json.loads(line)
         assert {"at", "level", "from", "message"} <= record.keys()
         assert record["message"] != "forged"
-        assert len(line) < 8_000
+        assert len(line) < 4_000
         assert line.isprintable()
     for row in house.rows("refusal") + house.rows("delivery"):
         assert len(row["agent"]) <= 200

@@ -11,12 +11,13 @@ import hashlib
 import pytest
 
 from registry.pipeline.verify import HELD_BACK
+from registry.storage import staging
 from registry.web import responses
 from tests.guarantees.house import House, path_of
 from tests.upstream import Distribution, Fault, LyingUpstream, Tarball, faults, make_tarball, make_wheel
 
 SMALL = make_wheel("demo", "1.0")
-LARGE = make_wheel("demo", "1.0", padding=600_000)
+LARGE = make_wheel("demo", "1.0", padding=200_000)
 TARBALL = make_tarball("@team/tool", "1.0.0", padding=300_000)
 
 FAULTS: dict[str, tuple[Fault, bool | None]] = {
@@ -47,6 +48,7 @@ async def test_a_wrong_file_is_never_complete_nor_kept_and_the_next_one_is_right
 ) -> None:
     if package is LARGE:
         monkeypatch.setattr(responses, "STREAM_AFTER", 0)
+        monkeypatch.setattr(staging, "_BUFFER", 1_000)  # so that followers are close behind
     upstream.add(package)
     path = await house.learn(package)
     lie, alarming = FAULTS[fault]
