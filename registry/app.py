@@ -81,6 +81,7 @@ from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
 from registry.storage.offline_switch import OfflineSwitch
+from registry.storage.policy_copy import PolicyCopy
 from registry.storage.policy_store import PolicyStore
 from registry.storage.provenance_log import ProvenanceLog
 from registry.storage.refusals import Refusals
@@ -200,6 +201,7 @@ async def assemble(
             known={name: around.known(name) for name in ECOSYSTEMS},
             clock=around.clock,
             advisories=kept.advisories,
+            copy=PolicyCopy(settings.data / "policy.last-good.toml"),
         )
         await policy.load()
         _in_background(_follow(kept, policy), stack)

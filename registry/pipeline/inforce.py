@@ -62,6 +62,16 @@ class PolicyInForce(Protocol):
         """Read file, rows and private names again, and swap; a broken file leaves the last good one."""
 
 
+class Copy(Protocol):
+    """Where the text of the last good policy file outlives this process."""
+
+    def read(self) -> str | None:
+        """The text that was kept last. Blocks."""
+
+    def keep(self, text: str) -> None:
+        """Keep a text. Blocks; raises Unavailable."""
+
+
 class JoinedPolicy:
     """policy.toml, the operators' rows and the names published here, joined into the policy in force."""
 
@@ -76,9 +86,11 @@ class JoinedPolicy:
         known: Mapping[str, KnownNames],
         clock: Clock,
         advisories: KnownAdvisories = NO_ADVISORIES,
+        copy: Copy | None = None,
     ) -> None:
         """`read_file` gives policy.toml's text, and raises ConfigurationError when it can't be read."""
         self._read_file = read_file
+        self._copy = copy
         self._store = store
         self._catalogue = catalogue
         self._log = log
@@ -100,9 +112,28 @@ class JoinedPolicy:
         return self._current
 
     async def load(self) -> None:
-        """The first load. Raises ConfigurationError: without a policy nothing starts."""
-        self._good = await asyncio.to_thread(self._read_file)
-        self._current = await self._join(self._good)
+        """The first load. A broken file leaves the one that was good before this start in force, and says so.
+
+        Raises ConfigurationError where there was none: without a policy nothing starts.
+        """
+        try:
+            text = await asyncio.to_thread(self._read_file)
+            self._current = await self._join(text)
+            await self._is_good(text)
+        except ConfigurationError as error:
+            kept = await asyncio.to_thread(self._copy.read) if self._copy else None
+            if kept is None:
+                raise
+            self._current, self._good, self.problems = await self._join(kept), kept, error.problems
+            await self._tell("broken", str(error))
+
+    async def _is_good(self, text: str) -> None:
+        self._good, self.problems = text, ()
+        if self._copy is not None:
+            try:
+                await asyncio.to_thread(self._copy.keep, text)
+            except RegistryError as error:  # the policy counts all the same; only a restart would miss it
+                journal.warning("the policy could not be copied", extra={"error": str(error)})
 
     async def draft(self, text: str) -> engine.Policy:
         """The policy that another file would make with what is in the database now; nothing is put in force.
@@ -116,7 +147,7 @@ class JoinedPolicy:
             try:
                 text = await asyncio.to_thread(self._read_file)
                 policy = await self._join(text)
-                self._good, self.problems = text, ()
+                await self._is_good(text)
             except ConfigurationError as error:
                 if error.problems != self.problems:
                     self.problems = error.problems
