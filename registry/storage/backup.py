@@ -270,7 +270,10 @@ def _extract(
     seen: dict[str, Member] = {}
     special: dict[str, bytes] = {}
     try:
-        with gzip.open(archive) as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
+        with gzip.open(archive) as packed:  # first to the checksum at its very end, which tarfile never sees
+            while packed.read(_CHUNK):
+                pass
+        with tarfile.open(archive, mode="r:gz") as tar:
             for entry in tar:
                 name = _safe(entry)
                 if name in seen or name in special:
@@ -282,8 +285,6 @@ def _extract(
                 else:
                     wanted = only is None or name in only
                     seen[name] = _copy(file, folder / name if wanted else None)
-            while packed.read(_CHUNK):  # to the checksum at its very end
-                pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise Malformed(f"The archive is damaged or cut off ({error}); use another backup.") from None
     manifest = _authentic(special, folder, key)
