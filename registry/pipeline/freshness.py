@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -90,6 +91,7 @@ class Freshness:
         self._flights: Flights[tuple[Project, str], Currency] = Flights()
         self._known: OrderedDict[Project, Currency] = OrderedDict()
         self._latest: OrderedDict[Project, Document] = OrderedDict()
+        self._turns: WeakValueDictionary[Project, asyncio.Lock] = WeakValueDictionary()
 
     def glance(self, project: Project, origin: str) -> Currency | None:
         """The state if it is known and fresh: the hot path, no waiting."""
@@ -173,6 +175,13 @@ class Freshness:
         self._known.pop(project, None)
         await self._documents.drop(project)
 
+    def turn(self, project: Project) -> asyncio.Lock:
+        """Held while what is published under a name changes, and while a private index is read."""
+        turn = self._turns.get(project)
+        if turn is None:
+            turn = self._turns[project] = asyncio.Lock()
+        return turn
+
     async def close(self) -> None:
         """End the flights."""
         await self._flights.close()
@@ -198,6 +207,14 @@ class Freshness:
         return await self._ask(project, origin, source, learn, currency)
 
     async def _ask(
+        self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
+    ) -> Currency:
+        if origin == "public":
+            return await self._ask_now(project, origin, source, learn, currency)
+        async with self.turn(project):  # what is read before a publication must not be kept after it
+            return await self._ask_now(project, origin, source, learn, currency)
+
+    async def _ask_now(
         self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
     ) -> Currency:
         previous = await self._documents.get(project) if currency and currency.sha256 else None

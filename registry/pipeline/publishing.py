@@ -57,7 +57,6 @@ class Publishing:
         self._clock = clock
         self._secret = secret
         self._vouching = vouching
-        self._locks: dict[Project, asyncio.Lock] = {}
 
     async def upload(
         self, ecosystem: str, upload: Upload, spool: Path, root: str, client: Client
@@ -150,9 +149,7 @@ class Publishing:
 
     def turn(self, project: Project) -> asyncio.Lock:
         """Held while what is published under a name changes: one change at a time."""
-        if len(self._locks) > 1_000:
-            self._locks = {key: lock for key, lock in self._locks.items() if lock.locked()}
-        return self._locks.setdefault(project, asyncio.Lock())
+        return self._freshness.turn(project)
 
     def _published(self, artifact: Artifact, client: Client) -> Event:
         detail = {"change": "publish", "size": artifact.size}
