@@ -29,6 +29,7 @@ from registry.identity.tokens import Tokens
 from registry.identity.users import Users
 from registry.model.artifacts import Artifact, Holding
 from registry.model.attestations import Judgement
+from registry.model.decisions import Decision
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Clock, Publisher
@@ -45,6 +46,7 @@ from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Operations
+from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
@@ -81,6 +83,7 @@ from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
 from registry.storage.offline_switch import OfflineSwitch
+from registry.storage.petitions import Petitions
 from registry.storage.policy_copy import PolicyCopy
 from registry.storage.policy_store import PolicyStore
 from registry.storage.provenance_log import ProvenanceLog
@@ -96,6 +99,7 @@ from registry.web.examination import Examination
 from registry.web.health import Health, Metrics, Probe
 from registry.web.journal import write_journal
 from registry.web.pages import Pages
+from registry.web.petitions import PetitionPages
 from registry.web.server import Application, application, listen
 from registry.web.services import Services
 from registry.web.site import Site
@@ -626,18 +630,27 @@ def _web(
         spool_directory=settings.data / "spool",
         upload_limit=settings.upload_limit,
     )
+    desk = _desk(settings, kept, people, sources, policy, health, audit, line, clock)
+
+    async def standing(decision: Decision) -> Decision:
+        subject = decision.subject
+        explained = await desk.policy.explain(
+            subject.project.ecosystem, subject.project.name, subject.version
+        )
+        return explained.decision
+
+    pages = Pages(site, kept.refusals, desk.petitions, standing)
     return application(
         traffic=traffic,
         ecosystems=ECOSYSTEMS,
-        pages=Pages(site, kept.refusals),
+        pages=pages,
         health=health,
         metrics=metrics,
         site=site,
-        api=api_routes(
-            _desk(settings, kept, people, sources, policy, health, audit, line, clock),
-            callers,
-            read=read,
-        ),
+        api=[
+            *api_routes(desk, callers, read=read),
+            *PetitionPages(pages, desk.petitions, callers).routes(),
+        ],
     )
 
 
@@ -660,13 +673,17 @@ def _desk(
     operations = Operations(
         ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
     )
+    policies = PolicyOperations(
+        ecosystems=ECOSYSTEMS,
+        policy=policy,
+        store=kept.policy_store,
+        catalogue=kept.catalogue,
+        clock=clock,
+    )
     return Desk(
-        policy=PolicyOperations(
-            ecosystems=ECOSYSTEMS,
-            policy=policy,
-            store=kept.policy_store,
-            catalogue=kept.catalogue,
-            clock=clock,
+        policy=policies,
+        petitions=PetitionOperations(
+            petitions=Petitions(kept.database), refusals=kept.refusals, policy=policies, clock=clock
         ),
         operations=operations,
         foresight=Foresight(

@@ -11,6 +11,7 @@ RegistryError
 ├── Conflict               409  it is there already, with other bytes
 ├── TooLarge               413
 ├── Misdirected            421  a host name that isn't ours
+├── TooMany                429  too often; carries when to try again
 ├── SourceFailed           502  upstream or a back end answered wrongly
 │   └── IntegrityFailed    502  bytes that are not what was announced
 ├── SourceTimedOut         504
@@ -113,6 +114,17 @@ class Misdirected(RegistryError):
 
     status = 421
     title = "Misdirected request"
+
+
+class TooMany(RegistryError):
+    """Somebody asks for more than is good for the others."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, retry_after: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SourceFailed(RegistryError):

@@ -24,6 +24,7 @@ from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Check, Operations
+from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.provenance.checkpoints import LogKey, new_key
@@ -35,6 +36,7 @@ from tests.fakes import (
     CatalogueInMemory,
     CheckpointsInMemory,
     OfflineSwitchInMemory,
+    PetitionsInMemory,
     PolicyStoreInMemory,
     RefusalsInMemory,
     WarehouseInMemory,
@@ -61,6 +63,7 @@ class DeskWorld:
         self.store = PolicyStoreInMemory(self.log)
         self.catalogue = CatalogueInMemory(self.log)
         self.advisories = AdvisoriesInMemory(self.log)
+        self.petitions = PetitionsInMemory(self.log)
         self.refusals = RefusalsInMemory(self.log)
         self.policy = JoinedPolicy(
             read_file=lambda: self.policy_file,
@@ -118,6 +121,9 @@ class DeskWorld:
 
         self.desk = Desk(
             policy=self.policies,
+            petitions=PetitionOperations(
+                petitions=self.petitions, refusals=self.refusals, policy=self.policies, clock=self.clock
+            ),
             foresight=Foresight(
                 ecosystems=ECOSYSTEMS,
                 current=lambda: self.policy.current,

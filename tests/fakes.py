@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from registry.errors import Conflict, IntegrityFailed, NotFound
+from registry.errors import Conflict, IntegrityFailed, NotFound, TooMany
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
@@ -22,11 +22,14 @@ from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document
 from registry.model.names import Project
+from registry.model.petitions import Petition, PetitionState
 from registry.model.warehouse import Kept, Taken
 from registry.provenance import chain
 from registry.storage import pinning
+from registry.storage.petitions import PER_ADDRESS
 
 _replace = msgspec.structs.replace
+HOUR = timedelta(hours=1)
 
 
 class FixedClock:
@@ -472,6 +475,50 @@ class OfflineSwitchInMemory:
     async def turn(self, *, on: bool, event: Event) -> None:
         self.log.append(event)
         self.on = on
+
+
+class PetitionsInMemory:
+    """Petitions."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._rows: dict[int, Petition] = {}
+        self._log = log
+
+    async def ask(self, petition: Petition, event: Event) -> Petition:
+        for row in self._rows.values():
+            if row.refusal == petition.refusal and row.state == "open":
+                return row
+        recent = [
+            r for r in self._rows.values() if r.address == petition.address and r.at > petition.at - HOUR
+        ]
+        if len(recent) >= PER_ADDRESS:
+            raise TooMany("Too many requests wait for an admin; talk to one, or try again in an hour.")
+        self._log.append(event)
+        number = len(self._rows) + 1
+        self._rows[number] = _replace(petition, id=number)
+        return self._rows[number]
+
+    async def petitions(self, state: PetitionState | None = None, limit: int = 1_000) -> tuple[Petition, ...]:
+        rows = [row for row in reversed(self._rows.values()) if state in {None, row.state}]
+        return tuple(rows[:limit])
+
+    async def petition(self, number: int) -> Petition:
+        if number not in self._rows:
+            raise NotFound(f"There is no request {number}.")
+        return self._rows[number]
+
+    async def about(self, refusal: str) -> Petition | None:
+        return next((row for row in await self.petitions() if row.refusal == refusal), None)
+
+    async def answer(
+        self, number: int, state: PetitionState, answer: str, by: str, at: datetime, event: Event
+    ) -> Petition:
+        if (await self.petition(number)).state != "open":
+            raise Conflict(f"Request {number} was answered already.")
+        self._log.append(event)
+        row = _replace(self._rows[number], state=state, answer=answer, answered_by=by, answered=at)
+        self._rows[number] = row
+        return row
 
 
 class AdvisoriesInMemory:

@@ -11,6 +11,7 @@ import click
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import NEGATIVE, Negative
+from registry.cli.petitions import decline, grant, requests
 from registry.cli.pins import read_pins
 from registry.cli.planning import allow_pins, learn, test
 from registry.cli.projects import ecosystem_argument, split_version
@@ -48,7 +49,7 @@ def explain(ctx: click.Context, ecosystem: str, project: str, *, as_json: bool) 
         ctx.exit(NEGATIVE)
 
 
-for command in (learn, test):
+for command in (learn, test, requests, grant, decline):
     policy.add_command(command)
 
 

@@ -20,6 +20,7 @@ from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, LoggedEvent
 from registry.model.indexes import Document
 from registry.model.names import Project
+from registry.model.petitions import Petition, PetitionState
 from registry.model.publications import Publication, Stocked
 from registry.model.warehouse import Kept, Taken
 
@@ -384,6 +385,28 @@ class Advisories(Protocol):
         """End an import: from now on it counts. Logs the act in the same transaction."""
 
 
+class Petitions(Protocol):
+    """Requests to let pass what was refused."""
+
+    async def ask(self, petition: Petition, event: Event) -> Petition:
+        """Store it and log the act, in one durable transaction. Where one about the same refusal is open,
+        that one comes back and nothing is stored. Raises TooMany: of one address, or in all."""
+
+    async def petitions(self, state: PetitionState | None = None, limit: int = 1_000) -> tuple[Petition, ...]:
+        """The newest first."""
+
+    async def petition(self, number: int) -> Petition:
+        """One by its number. Raises NotFound."""
+
+    async def about(self, refusal: str) -> Petition | None:
+        """The newest about a refusal."""
+
+    async def answer(
+        self, number: int, state: PetitionState, answer: str, by: str, at: datetime, event: Event
+    ) -> Petition:
+        """Close an open one and log the act. Raises NotFound and Conflict (answered already)."""
+
+
 class Accounts(Protocol):
     """Account and token rows; identity decides, this keeps. Every change logs its event in the same
     transaction."""
@@ -429,6 +452,7 @@ __all__ = [
     "Clock",
     "Documents",
     "OfflineSwitch",
+    "Petitions",
     "PolicyStore",
     "ProvenanceLog",
     "Publisher",

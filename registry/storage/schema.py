@@ -240,4 +240,36 @@ CREATE TABLE attestation (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SIGNATURES, _ORIGINS, _AGES, _CHECKPOINTS, _LARGE, _ADVISORIES, _WITHDRAWALS, _ATTESTATIONS)
+_PETITIONS = """
+-- requests to let pass what was refused
+CREATE TABLE petition (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    refusal     TEXT NOT NULL,  -- id of an explanation
+    subject     TEXT NOT NULL,
+    message     TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    actor       TEXT NOT NULL,
+    address     TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    state       TEXT NOT NULL,  -- open, granted, declined
+    answer      TEXT NOT NULL DEFAULT '',
+    answered_by TEXT NOT NULL DEFAULT '',
+    answered    INTEGER
+) STRICT;
+CREATE INDEX petition_refusal ON petition (refusal);
+CREATE INDEX petition_state   ON petition (state);
+CREATE INDEX petition_address ON petition (address, at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _SIGNATURES,
+    _ORIGINS,
+    _AGES,
+    _CHECKPOINTS,
+    _LARGE,
+    _ADVISORIES,
+    _WITHDRAWALS,
+    _ATTESTATIONS,
+    _PETITIONS,
+)

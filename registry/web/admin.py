@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import hdrs, web
@@ -19,6 +18,7 @@ from registry.model.events import Client
 from registry.web.desk import Desk
 from registry.web.endpoints import ENDPOINTS
 from registry.web.openapi import PREFIX, Endpoint, Role, document
+from registry.web.same_site import refuse_foreign_pages
 
 Identified = Callable[[web.Request], Awaitable[Client]]
 """A request → who asks; raises Unauthenticated for wrong credentials."""
@@ -42,7 +42,7 @@ def _route(
         client = await identify(request)
         _admit(endpoint.role, client, anyone_reads=anyone_reads)
         if endpoint.method != hdrs.METH_GET:
-            _refuse_foreign_pages(request)
+            refuse_foreign_pages(request)
         answer = await endpoint.run(desk, await _read(endpoint, request), client)
         return web.Response(
             status=endpoint.status,
@@ -62,22 +62,9 @@ def _admit(role: Role, client: Client, *, anyone_reads: bool) -> None:
     raise Forbidden("This needs an admin; use an admin's password, or a token of scope admin.")
 
 
-def _refuse_foreign_pages(request: web.Request) -> None:
-    """A browser says which page a request comes from; a change may come from none but our own."""
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get(hdrs.ORIGIN)
-    foreign = site not in {None, "same-origin", "none"} or (
-        site is None and origin is not None and urlsplit(origin).netloc != request.host
-    )
-    if foreign:
-        raise Forbidden(
-            "This change was asked for by a page of another site; use the command or our own page."
-        )
-
-
 async def _read(endpoint: Endpoint[Any, Any], request: web.Request) -> msgspec.Struct:
     """Path, query and body as the value that the endpoint asks for. Raises Malformed and TooLarge."""
-    fields: dict[str, Any] = dict(request.match_info)
+    fields: dict[str, Any] = _of_path(endpoint, request)
     if len(set(request.query)) != len(request.query):
         raise Malformed("A query parameter is given twice; give each once.")
     given = dict(request.query)
@@ -94,6 +81,18 @@ async def _read(endpoint: Endpoint[Any, Any], request: web.Request) -> msgspec.S
     except msgspec.ValidationError as error:
         raise Malformed(f"The request isn't as /api/v1/openapi.json describes it: {error}.") from None
     return ask
+
+
+def _of_path(endpoint: Endpoint[Any, Any], request: web.Request) -> dict[str, Any]:
+    """The parts of the path as what they stand for: `12` where a number is meant."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(endpoint.ask)}
+    try:
+        return {
+            name: msgspec.convert(text, kinds[name], strict=False)
+            for name, text in request.match_info.items()
+        }
+    except msgspec.ValidationError as error:
+        raise Malformed(f"The path isn't as /api/v1/openapi.json describes it: {error}.") from None
 
 
 async def _body(request: web.Request, largest: int) -> dict[str, Any]:

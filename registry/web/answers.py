@@ -10,6 +10,7 @@ import msgspec
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.decisions import Decision, Objection
 from registry.model.events import Client, LoggedEvent
+from registry.model.petitions import Petition
 from registry.pipeline.foresight import Checked, Used
 from registry.pipeline.operations import Cached, Check
 from registry.pipeline.policy_operations import Allowing, Explanation
@@ -176,6 +177,13 @@ class UsedAll(msgspec.Struct, frozen=True, kw_only=True):
     """Public projects that were delivered, the most used first."""
 
     items: tuple[Used, ...]
+
+
+class PetitionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests to let something pass, the newest first."""
+
+    items: tuple[Petition, ...]
+    next: int | None
 
 
 class AdvisoryNews(msgspec.Struct, frozen=True, kw_only=True):

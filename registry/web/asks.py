@@ -12,6 +12,7 @@ import msgspec
 
 from registry.model.accounts import EntryKind
 from registry.model.advisories import Record
+from registry.model.petitions import PetitionState
 from registry.pipeline.cache_operations import Wish
 from registry.pipeline.decrees import Decree
 from registry.pipeline.policy_operations import Pin
@@ -124,6 +125,25 @@ class Disconnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     on: bool
     reason: str
+
+
+class PetitionsAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which requests to let something pass."""
+
+    state: PetitionState | None = None
+
+
+class PetitionAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An answer to a request, and why."""
+
+    id: int
+    reason: str
+
+
+class PetitionGrant(PetitionAnswer, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A yes, and for how many days."""
+
+    days: int | None = None
 
 
 class AdvisoryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

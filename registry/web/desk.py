@@ -9,10 +9,11 @@ from registry.identity.users import Users
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.foresight import Foresight
 from registry.pipeline.offline_operations import OfflineOperations
-from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.operations import Doctor, Operations
+from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.recall_operations import RecallOperations
@@ -23,6 +24,7 @@ class Desk:
     """The admin's desk."""
 
     policy: PolicyOperations
+    petitions: PetitionOperations
     foresight: Foresight
     advisories: AdvisoryOperations
     operations: Operations

@@ -16,6 +16,7 @@ from registry.model.accounts import Account, PolicyEntry
 from registry.model.advisories import AdvisoryStanding
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client
+from registry.model.petitions import Petition
 from registry.model.warehouse import Kept
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.pipeline.foresight import Replay
@@ -119,6 +120,19 @@ def _zoned(since: datetime) -> datetime:
     if since.tzinfo is None:
         raise Malformed("`since` needs a time zone, like 2026-11-21T00:00:00Z.")
     return since
+
+
+async def _petitions(desk: Desk, ask: asks.PetitionsAsk, _: Client) -> answers.PetitionPage:
+    items, following = _page(await desk.petitions.petitions(ask.state), ask)
+    return answers.PetitionPage(items=items, next=following)
+
+
+async def _petition_grant(desk: Desk, ask: asks.PetitionGrant, by: Client) -> Petition:
+    return await desk.petitions.grant(ask.id, reason=ask.reason, days=ask.days, by=by)
+
+
+async def _petition_decline(desk: Desk, ask: asks.PetitionAnswer, by: Client) -> Petition:
+    return await desk.petitions.decline(ask.id, reason=ask.reason, by=by)
 
 
 async def _advisories(desk: Desk, _: asks.Nothing, __: Client) -> AdvisoryStanding:
@@ -379,6 +393,30 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         _check,
         role="reader",
         largest=LOCK_FILES,
+    ),
+    Endpoint(
+        "GET",
+        "/policy/requests",
+        "What people ask to let pass",
+        asks.PetitionsAsk,
+        answers.PetitionPage,
+        _petitions,
+    ),
+    Endpoint(
+        "PUT",
+        "/policy/requests/{id}/granted",
+        "Let pass what was asked for",
+        asks.PetitionGrant,
+        Petition,
+        _petition_grant,
+    ),
+    Endpoint(
+        "PUT",
+        "/policy/requests/{id}/declined",
+        "Say no to a request",
+        asks.PetitionAnswer,
+        Petition,
+        _petition_decline,
     ),
     Endpoint(
         "GET", "/advisories", "How many advisories, and how old", asks.Nothing, AdvisoryStanding, _advisories

@@ -12,7 +12,7 @@ import secrets
 import msgspec
 from aiohttp import hdrs, web
 
-from registry.errors import NotAllowed, Refused, RegistryError, Unauthenticated, Unavailable
+from registry.errors import NotAllowed, Refused, RegistryError, TooMany, Unauthenticated, Unavailable
 from registry.model.ecosystem import Ecosystem, RefusalBody
 
 PHRASE = 200
@@ -47,7 +47,7 @@ def error_response(error: RegistryError, ecosystem: Ecosystem | None) -> web.Res
         headers["X-Registry-Why"] = link
     if isinstance(error, Unauthenticated):
         headers[hdrs.WWW_AUTHENTICATE] = 'Basic realm="registry", charset="UTF-8"'
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooMany):
         headers[hdrs.RETRY_AFTER] = str(error.retry_after)
     if isinstance(error, NotAllowed):
         headers[hdrs.ALLOW] = "GET, HEAD"

@@ -88,3 +88,9 @@ def test_nothing_used_is_nothing_learned(appliance: Running) -> None:
         == "Nothing public was delivered since.\n"
     )
     assert appliance.command("policy", "learn", "--apply").exit_code == 2
+
+
+def test_requests_are_listed_and_answered(appliance: Running) -> None:
+    assert appliance.command("policy", "requests").stdout == "(none)\n"
+    for answer in ("grant", "decline"):
+        assert appliance.command("policy", answer, "7", "--reason", "fine").exit_code == 1

@@ -15,6 +15,7 @@ from registry.model.ports import (
     Catalogue,
     Checkpoints,
     Documents,
+    Petitions,
     PolicyStore,
     ProvenanceLog,
     Refusals,
@@ -22,6 +23,7 @@ from registry.model.ports import (
 from registry.storage.accounts import Accounts as StoredAccounts
 from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
+from registry.storage.petitions import Petitions as StoredPetitions
 from registry.storage.policy_store import PolicyStore as StoredPolicy
 from registry.storage.refusals import Refusals as StoredRefusals
 from tests import fakes
@@ -41,6 +43,7 @@ class Ports:
     accounts: Accounts
     checkpoints: Checkpoints
     advisories: Advisories
+    petitions: Petitions
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -57,6 +60,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             fakes.AccountsInMemory(log),
             fakes.CheckpointsInMemory(log),
             fakes.AdvisoriesInMemory(log),
+            fakes.PetitionsInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
@@ -70,4 +74,5 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredAccounts(storage.database),
             StoredCheckpoints(storage.database),
             StoredAdvisories(storage.database),
+            StoredPetitions(storage.database),
         )
