@@ -195,6 +195,8 @@ class Freshness:
         if document is None or document.origin != origin:
             return None
         since = (self._clock.now() - document.checked).total_seconds()
+        if origin == "private":  # a crash may have come between a publication's row and its document
+            since = max(since, 2 * self._fresh_for + 1)
         currency = Currency(document.sha256, origin, self._clock.monotonic() - max(since, 0.0))
         self._remember(project, currency)
         return currency

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from registry.errors import Malformed, TooLarge, Unavailable
+from registry.errors import Malformed, RegistryError, TooLarge, Unavailable
 from registry.model.publications import Upload
 
 FIELDS = 200
@@ -83,6 +83,8 @@ async def read_form(request: web.Request, path: Path, limit: int) -> Upload:
             fields.setdefault(part.name, []).append(data.decode("utf-8", "replace"))
     except (ValueError, AssertionError) as error:
         raise Malformed("The upload form is broken; it ends early or isn't multipart.") from error
+    except OSError as error:
+        raise _broken_off(error) from error
     if not filename:
         raise Malformed("The upload form has no file in a field named 'content'.")
     return Upload(
@@ -98,13 +100,16 @@ async def read_document(request: web.Request, path: Path, limit: int) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.content.iter_chunked(CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    await asyncio.to_thread(path.write_bytes, body)
+    try:
+        async for chunk in request.content.iter_chunked(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+        body = b"".join(chunks)
+        await asyncio.to_thread(path.write_bytes, body)
+    except OSError as error:
+        raise _broken_off(error) from error
     return body
 
 
@@ -118,6 +123,13 @@ async def _spool_part(part: BodyPartReader, path: Path, limit: int, hashes: _Has
             hashes.update(chunk)
             file.write(chunk)
     return size
+
+
+def _broken_off(error: OSError) -> RegistryError:
+    """The client has left, or our disk is full."""
+    if isinstance(error, ConnectionError):
+        return Malformed("The upload broke off before its end; send it again.")
+    return Unavailable(f"Uploads can't be spooled ({error.strerror}); check the disk.")
 
 
 def _too_large(limit: int) -> TooLarge:

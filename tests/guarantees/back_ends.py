@@ -89,7 +89,7 @@ class Pypiserver(BackEnd):
         return web.Response(text="OK")
 
     async def _remove(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        form = {name: str(value) for name, value in (await request.post()).items()}
         assert form[":action"] == "remove_pkg"
         start = f"{form['name']}-{form['version']}"
         found = [name for name in self.files if name.startswith((f"{start}-", f"{start}."))]
