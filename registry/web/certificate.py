@@ -19,6 +19,7 @@ class Certificate:
         self._chain = chain
         self._key = key
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2  # some builds' default is whatever they can
         self.context.set_alpn_protocols(["http/1.1"])
         try:
             self._load()
