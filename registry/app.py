@@ -412,7 +412,7 @@ async def _sources(settings: Settings, kept: _Kept, around: Surroundings, stack:
         npm_services=UpstreamServices(
             client("npm upstream", homes["npm"][0], proxies, bounded(settings.upstreams["npm"].limits))
         ),
-        ways={f"{name} upstream": f"{home.url} ({way})" for name, (home, way) in homes.items()},
+        ways={f"{name} comes from": f"{home.url} ({way})" for name, (home, way) in homes.items()},
     )
 
 
