@@ -33,8 +33,8 @@ def shape(document: Any) -> Any:
 async def test_a_large_packument_is_served_in_every_form_and_outlives_restart_and_outage(
     back_end: BackEnds, tmp_path: Path
 ) -> None:
-    public = {"REGISTRY_PUBLIC_URL": "http://packages.example"}  # so that both appliances say the same
-    async with appliance(tmp_path, back_end, **public) as gateway:
+    public = "http://packages.example"  # so that both appliances say the same
+    async with appliance(tmp_path, back_end, REGISTRY_PUBLIC_URL=public) as gateway:
         add_large(gateway, "large")
         packed = await gateway.npm("large", headers={"Accept-Encoding": "gzip"})
         plain = await gateway.npm("large")
@@ -51,7 +51,7 @@ async def test_a_large_packument_is_served_in_every_form_and_outlives_restart_an
         tarball = make_tarball("large", "1.7.0")
         assert (await gateway.npm("large/-/large-1.7.0.tgz")).raw == tarball.data
         assert (await gateway.npm("large/1.7.0")).json["version"] == "1.7.0"
-    async with appliance(tmp_path, back_end, **public) as gateway:
+    async with appliance(tmp_path, back_end, REGISTRY_PUBLIC_URL=public) as gateway:
         gateway.upstream.lie(status(500))
         assert (await gateway.npm("large")).raw == plain.raw
         spooled = {path.name.partition("-")[0] for path in (gateway.data / "spool").iterdir()}

@@ -83,7 +83,7 @@ async def test_n3_every_version_has_its_time_in_both_forms(gateway: Appliance, a
 
 async def test_n4_nothing_that_others_vouch_by_is_touched(gateway: Appliance) -> None:
     trust = {"_npmUser": {"name": "n", "trustedPublisher": {"id": "github", "oidcConfigId": "o"}}}
-    gateway.upstream.add(told("@sc/kept", deprecated="use another", **trust))
+    gateway.upstream.add(told("@sc/kept", deprecated="use another", **trust))  # type: ignore[arg-type]
     upstreams = await _upstreams(gateway, "@sc%2fkept")
     for accept in (INSTALL, "application/json"):
         ours = (await gateway.npm("@sc%2fkept", headers={"Accept": accept})).json["versions"]["1.0.0"]
