@@ -76,7 +76,8 @@ class Waiting(Judge):
         born = self.ages.born(artifact, first_seen, now)
         if born is None:
             return None
-        release = min(born, artifact.released or born)
+        # A file without a time among others that have theirs may be anything: it isn't as old as they are.
+        release = min(born, artifact.released or born) if artifact.published is not None else born
         if release <= now - self.wait:
             return None
         subject = f"'{self.project.name}' {artifact.version}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,7 +22,7 @@ from tests.policy.worlds import GUARDED, NOW, make_policy, project, row, wheel
 
 @dataclass
 class Known:
-    told: dict[str, tuple[Advisory, ...]]
+    told: Mapping[str, tuple[Advisory, ...]]
     generation: int = 1
 
     def about(self, project: Project) -> tuple[Advisory, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from registry.model.accounts import PolicyEntry
 from registry.model.decisions import Decision
 from registry.policy.engine import Policy
+from registry.policy.sections import UNDATED
 from tests.policy.worlds import NOW, make_policy, project, pypi, row, wheel
 
 NAMES = st.sampled_from(
@@ -98,3 +101,86 @@ def test_what_was_asked_before_changes_no_answer(
         now = NOW + timedelta(hours=hour)
         fresh = make_policy(pypi("", mode), rows)
         assert policy.decide_project(project(name), now) == fresh.decide_project(project(name), now)
+
+
+# laws about files: whatever is known of them, and whichever rules are on
+
+EFFECT = st.sampled_from(["deny", "hide", "hold", "observe", "off"])
+FILE_RULES = st.fixed_dictionaries(dict.fromkeys(("age", "late-file", "freeze", "scripts"), EFFECT))
+HOURS = st.integers(-24 * 10, 24)
+FACTS = st.fixed_dictionaries(
+    {
+        "published": st.one_of(st.none(), st.builds(lambda hours: NOW + timedelta(hours=hours), HOURS)),
+        "released": st.one_of(st.none(), st.builds(lambda hours: NOW + timedelta(hours=hours), HOURS)),
+        "undated": st.booleans(),
+        "install_script": st.booleans(),
+    }
+)
+FIRST_SEEN = st.one_of(st.none(), st.builds(lambda hours: NOW - timedelta(hours=abs(hours)), HOURS))
+UNDATED_WORDS = st.sampled_from(UNDATED)
+
+
+def with_rules(effects: dict[str, str], undated: str = "new-only", days: int = 3) -> str:
+    lines = "".join(f'{rule} = "{effect}"\n' for rule, effect in effects.items())
+    freeze = (NOW - timedelta(days=5)).date().isoformat()
+    return pypi(f"freeze = {freeze}") + f'[rules]\n{lines}[age]\ndays = {days}\nundated = "{undated}"\n'
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    FILE_RULES, st.sampled_from(["age", "late-file", "freeze", "scripts"]), UNDATED_WORDS, FACTS, FIRST_SEEN
+)
+def test_switching_another_rule_on_never_lets_more_through(
+    effects: dict[str, str], rule: str, undated: str, facts: dict[str, Any], first_seen: datetime | None
+) -> None:
+    file = msgspec.structs.replace(wheel("flask", "1.0"), **facts)
+    before = make_policy(with_rules({**effects, rule: "off"}, undated)).decide_artifact(file, first_seen, NOW)
+    for effect in ("deny", "hide", "hold", "observe"):
+        policy = make_policy(with_rules({**effects, rule: effect}, undated))
+        after = policy.decide_artifact(file, first_seen, NOW)
+        assert before.allowed or not after.allowed
+        assert [o for o in after.objections if o.rule != rule] == list(before.objections)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FILE_RULES, UNDATED_WORDS, FACTS, FIRST_SEEN, st.integers(0, 8), st.integers(0, 8))
+def test_waiting_longer_never_lets_more_through(
+    effects: dict[str, str],
+    undated: str,
+    facts: dict[str, Any],
+    first_seen: datetime | None,
+    days: int,
+    more: int,
+) -> None:
+    assume(effects["late-file"] in {"observe", "off"})  # a release that is old only for the shorter wait
+    file = msgspec.structs.replace(wheel("flask", "1.0"), **facts)
+    short = make_policy(with_rules(effects, undated, days)).decide_artifact(file, first_seen, NOW)
+    long = make_policy(with_rules(effects, undated, days + more)).decide_artifact(file, first_seen, NOW)
+    assert short.allowed or not long.allowed
+
+
+@settings(max_examples=60, deadline=None)
+@given(FILE_RULES, UNDATED_WORDS, FACTS, FIRST_SEEN)
+def test_a_hold_with_an_end_is_over_at_that_moment_and_not_before(
+    effects: dict[str, str], undated: str, facts: dict[str, Any], first_seen: datetime | None
+) -> None:
+    first_seen = first_seen or NOW
+    file = msgspec.structs.replace(wheel("flask", "1.0"), **facts)
+    policy = make_policy(with_rules({**effects, "freeze": "off"}, undated))
+    for objection in policy.decide_artifact(file, first_seen, NOW).objections:
+        if objection.until is None:
+            continue
+        for moment, stands in ((objection.until - timedelta(microseconds=1), True), (objection.until, False)):
+            said = [o.rule for o in policy.decide_artifact(file, first_seen, moment).objections]
+            assert (objection.rule in said) is stands
+
+
+@settings(max_examples=40, deadline=None)
+@given(FACTS, FIRST_SEEN)
+def test_what_nobody_knows_is_an_objection_unless_the_setting_says_otherwise(
+    facts: dict[str, Any], first_seen: datetime | None
+) -> None:
+    file = msgspec.structs.replace(wheel("flask", "1.0"), **{**facts, "published": None, "undated": False})
+    fresh = NOW if first_seen is None else first_seen
+    decision = make_policy().decide_artifact(file, first_seen, NOW)
+    assert ("age" in {o.rule for o in decision.objections}) is (fresh > NOW - timedelta(days=3))
