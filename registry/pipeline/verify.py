@@ -143,10 +143,12 @@ class Verifier:
         try:
             landed = await self._bring(flight, holding, source, revision)
         except RegistryError as error:
-            if isinstance(error, IntegrityFailed):
-                await self._alarm(holding, error)
-            self._fail(key, error)
-            flight.crash(error)
+            try:
+                if isinstance(error, IntegrityFailed):
+                    await self._alarm(holding, error)
+            finally:
+                self._fail(key, error)
+                flight.crash(error)
         except asyncio.CancelledError:
             flight.crash(Unavailable("The appliance is stopping; try again in a moment."))
             raise
