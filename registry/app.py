@@ -35,8 +35,9 @@ from registry.model.names import Project
 from registry.model.ports import Clock, Publisher
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.attesting import Attesting, UpstreamKeys
+from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
 from registry.pipeline.audit_operations import AuditOperations
-from registry.pipeline.auditing import Auditing, UpstreamAdvisories
+from registry.pipeline.auditing import Auditing
 from registry.pipeline.cache_operations import CacheOperations
 from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.foresight import Foresight
@@ -45,6 +46,7 @@ from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
 from registry.pipeline.offline_operations import OfflineOperations
+from registry.pipeline.name_operations import NameOperations
 from registry.pipeline.operations import Operations
 from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
@@ -57,7 +59,7 @@ from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
 from registry.pipeline.vouching import Vouching
 from registry.pipeline.workers import Workers
-from registry.policy.names import KnownNames, shipped_names
+from registry.policy.names import KnownNames, brought_names, shipped_names
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
@@ -83,6 +85,7 @@ from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
 from registry.storage.offline_switch import OfflineSwitch
+from registry.storage.name_lists import NameLists
 from registry.storage.petitions import Petitions
 from registry.storage.policy_copy import PolicyCopy
 from registry.storage.policy_store import PolicyStore
@@ -202,7 +205,7 @@ async def assemble(
             catalogue=kept.catalogue,
             log=kept.log,
             ecosystems=ECOSYSTEMS,
-            known={name: around.known(name) for name in ECOSYSTEMS},
+            known={name: _known_names(name, kept.names, around) for name in ECOSYSTEMS},
             clock=around.clock,
             advisories=kept.advisories,
             copy=PolicyCopy(settings.data / "policy.last-good.toml"),
@@ -224,6 +227,7 @@ class _Kept:
     refusals: Refusals
     policy_store: PolicyStore
     advisories: Advisories
+    names: NameLists
     offline: OfflineSwitch
     accounts: Accounts
     volumes: Mapping[str, Volume]
@@ -256,6 +260,7 @@ async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _
         refusals=Refusals(database),
         policy_store=PolicyStore(database),
         advisories=Advisories(database),
+        names=NameLists(settings.data / "names"),
         offline=OfflineSwitch(database),
         accounts=Accounts(database),
         volumes=volumes,
@@ -502,7 +507,6 @@ def _line(
         secret=secret,
         vouching=vouching,
     )
-    forwards = settings.npm_audit == "forward"
     jobs = Jobs()
     stack.push_async_callback(jobs.close)
     warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
@@ -545,7 +549,7 @@ def _line(
         auditing=Auditing(
             ecosystem=npm,
             policy=policy,
-            advisories=UpstreamAdvisories(sources.npm_services, clock) if forwards else None,
+            answers=_audit_answers(settings.npm_audit, kept, sources, clock),
             clock=clock,
         ),
         searching=Searching(
@@ -574,6 +578,14 @@ def _vouching(kept: _Kept, sources: _Sources, clock: Clock, stack: AsyncExitStac
         assemble=assembled,
         clock=clock,
     )
+
+
+def _audit_answers(setting: str, kept: _Kept, sources: _Sources, clock: Clock) -> Answers | None:
+    imported = ImportedAnswers(ECOSYSTEMS["npm"], kept.advisories)
+    upstream = UpstreamAnswers(sources.npm_services, clock)
+    if setting == "forward":
+        return FirstThatCan(upstream, imported, lambda: kept.offline.on)
+    return imported if setting == "local" else None
 
 
 def _attesting(
@@ -686,6 +698,9 @@ def _desk(
             petitions=Petitions(kept.database), refusals=kept.refusals, policy=policies, clock=clock
         ),
         operations=operations,
+        names=NameOperations(
+            ecosystems=ECOSYSTEMS, policy=policy, write=kept.names.write, log=kept.log, clock=clock
+        ),
         foresight=Foresight(
             ecosystems=ECOSYSTEMS,
             current=lambda: policy.current,
@@ -722,6 +737,12 @@ def _desk(
             },
         ),
     )
+
+
+def _known_names(ecosystem: str, lists: NameLists, around: Surroundings) -> KnownNames:
+    """What an operator brought, else what shipped."""
+    text = lists.read(ecosystem)
+    return around.known(ecosystem) if text is None else brought_names(ecosystem, text)
 
 
 async def _undated(catalogue: Catalogue, ecosystem: str) -> str | None:

@@ -105,7 +105,7 @@ class Settings:
     freshness: float
     """For how long an index is served without asking upstream whether it changed."""
     npm_audit: str
-    """`forward` to the upstream, less the names that are ours, or `off`."""
+    """`forward` to the upstream, less the names that are ours; `local`, by imported advisories; `off`."""
     npm_missing_times: str
     """What npm's clients are told of versions whose time nobody tells: `epoch`, `first-sight` or `none`."""
     upstreams: Mapping[str, Upstream]
@@ -175,7 +175,7 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
         npm_missing_times=get("npm.missing_times", kinds.one_of("epoch", "first-sight", "none"), "epoch"),
-        npm_audit=get("npm.audit", kinds.one_of("forward", "off"), "forward"),
+        npm_audit=get("npm.audit", kinds.one_of("forward", "local", "off"), "forward"),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},
         back_ends={name: _back_end(reader, directory, part) for name, part in BACK_ENDS.items()},
     )

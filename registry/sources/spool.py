@@ -67,7 +67,7 @@ class Spool:
             descriptor, self.path = tempfile.mkstemp(dir=directory, prefix="document-")
             self._file = os.fdopen(descriptor, "wb")
             self._packer = igzip.IGzipFile(fileobj=self._file, mode="wb", compresslevel=_LEVEL, mtime=0)  # type: ignore[no-untyped-call]
-            self._packer.write(self._body.getvalue())
+            self._packer.write(self._body.getvalue())  # type: ignore[no-untyped-call]
         except OSError as error:
             raise _full(error) from error
         self._body = io.BytesIO()

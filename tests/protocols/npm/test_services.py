@@ -203,6 +203,46 @@ async def test_n14_an_upstream_without_audits_is_not_asked_by_every_install(
         assert not any("npm-notice" in answer.headers for answer in answers), "an install is told every time"
 
 
+async def imported(gateway: Appliance, *records: dict[str, Any]) -> None:
+    batch = await gateway.ask("api/v1/advisories", method="POST", data={"records": records}, login=True)
+    assert batch.status < 300, batch.body
+    end = {"source": "a test", "read": len(records), "news": len(records)}
+    assert (await gateway.ask("api/v1/advisories/settle", method="POST", data=end, login=True)).status < 300
+
+
+def advisory(name: str, **span: str) -> dict[str, Any]:
+    return {
+        "id": f"TEST-{name}", "modified": "2026-01-01T00:00:00Z", "severity": "medium", "summary": "Leans",
+        "affected": [{"ecosystem": "npm", "project": name, "spans": [span]}],
+    }  # fmt: skip
+
+
+async def test_n14_imported_advisories_answer_by_setting_and_send_nothing_out(
+    back_end: BackEnds, tmp_path: Path
+) -> None:
+    async with appliance(tmp_path, back_end, config='[npm]\naudit = "local"\n') as gateway:
+        tree = {"leaning": ["1.1.0", "3.0.0"], "upright": ["1.0.0"], "@acme/ours": ["1.0.0"]}
+        unasked = await audited(gateway, tree)
+        assert unasked.status == 503, "an appliance that knows nothing said so"
+        await imported(
+            gateway,
+            advisory("leaning", introduced="1.0.0", fixed="2.0.0"),
+            advisory("upright", introduced="2.0.0"),
+            advisory("@acme/ours"),
+        )
+        answer = (await audited(gateway, tree)).json
+        assert set(answer) == {"leaning", "@acme/ours"}
+        (told,) = answer["leaning"]
+        assert (told["severity"], told["title"], told["vulnerable_versions"]) == (
+            "moderate",
+            "Leans",
+            ">=1.0.0 <2.0.0",
+        )
+        assert answer["@acme/ours"][0]["vulnerable_versions"] == "*"
+        assert (await audited(gateway, {"leaning": ["2.0.0"]})).json == {}
+        assert not gateway.upstream.requests
+
+
 async def test_n14_audits_can_be_switched_off(back_end: BackEnds, tmp_path: Path) -> None:
     async with appliance(tmp_path, back_end, config='[npm]\naudit = "off"\n') as gateway:
         answer = await audited(gateway, {"public": ["1.0.0"]})
