@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 import msgspec
 
@@ -86,6 +87,7 @@ class Identify:
         )
 
 
+@lru_cache(maxsize=1_024)
 def printable(agent: str) -> str:
     """A User-Agent as it may be logged: printable ASCII, at most 200 characters."""
     return "".join(c for c in agent[:400] if " " <= c <= "~")[:200]

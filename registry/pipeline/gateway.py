@@ -232,10 +232,10 @@ class Gateway:
     async def _holding(self, ask: ArtifactAsk) -> Holding:
         """The row of the file asked for, learned from the index first where there is none yet."""
         project, filename = ask.project, ask.filename
-        if self._ecosystems[project.ecosystem].is_tombstone(filename):
-            raise NotFound(f"'{project.name}' is no longer refused; ask for it again.")
         origin = self._resolver.origin(self._policy.current, project)
         holding = await self._catalogue.holding(project, filename)
+        if holding is None and self._ecosystems[project.ecosystem].is_tombstone(filename):
+            raise NotFound(f"'{project.name}' is no longer refused; ask for it again.")
         if holding is None or holding.origin != origin:
             await self._renderer.current(project)
             holding = await self._catalogue.holding(project, filename)

@@ -39,6 +39,8 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60),
             registry=self.registry,
         )
+        # Finding what is counted by its labels costs more than counting.
+        self._by_labels: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
         self._offline = Gauge(
             "registry_offline", "1 while no upstream is asked, on purpose.", registry=self.registry
         )
@@ -50,8 +52,13 @@ class Metrics:
         """One request that was answered; `began` is a perf_counter() time."""
         method = request.method if request.method in {"GET", "HEAD", "PUT", "POST", "DELETE"} else "other"
         cache = response.headers.get("X-Cache", "")
-        self._requests.labels(ecosystem, method, str(response.status), cache).inc()
-        self._seconds.labels(ecosystem).observe(perf_counter() - began)
+        key = (ecosystem, method, response.status, cache)
+        found = self._by_labels.get(key)
+        if found is None:
+            requests = self._requests.labels(ecosystem, method, str(response.status), cache)
+            found = self._by_labels[key] = requests, self._seconds.labels(ecosystem)
+        found[0].inc()
+        found[1].observe(perf_counter() - began)
 
     def offline(self, *, on: bool) -> None:
         """Whether upstreams are asked."""

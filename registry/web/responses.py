@@ -11,6 +11,7 @@ from typing import BinaryIO
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from isal import igzip
+from multidict import CIMultiDict
 
 from registry.errors import RegistryError, Unavailable
 from registry.model.indexes import Rendition
@@ -25,6 +26,7 @@ STREAM_AFTER = 2.0
 sooner is verified first, so a wrong one is a clean 502 with its reason and not a broken connection."""
 PIECE = 256 * 1024
 """Bytes that are read and sent at a time while a file is on its way."""
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 SMALL = 32 * 1024
 """Files up to this size are read and written in one go, which is cheaper than setting up a sendfile."""
 
@@ -99,68 +101,87 @@ def facts_response(answer: FactsAnswer, headers: Mapping[str, str]) -> web.Respo
     return response
 
 
-class FileResponse(web.StreamResponse):
-    """Verified bytes from the volume: Range, ETag, sendfile."""
+def file_response(
+    request: web.BaseRequest, answer: FileAnswer, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Verified bytes from the volume, or what is asked for of them: Range, ETag, sendfile.
 
-    def __init__(self, answer: FileAnswer, headers: Mapping[str, str]) -> None:
-        super().__init__(status=200, headers=headers)
-        self._answer = answer
+    What is small is read and sent with its headers in one go: a sendfile costs more. Raises Unavailable.
+    """
+    etag = f'"{answer.sha256}"'
+    fields = CIMultiDict(headers)
+    fields[hdrs.ETAG] = etag
+    fields[hdrs.ACCEPT_RANGES] = "bytes"
+    fields[hdrs.CONTENT_TYPE] = FILE_TYPE
+    if matches(request, etag):
+        return web.Response(status=304, headers=fields)
+    span = parse_range(request, answer.size, etag)
+    if span is None:
+        fields[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
+        return web.Response(status=416, headers=fields)
+    fields[hdrs.CONTENT_LENGTH] = str(span.length)
+    if span.partial:
+        fields[hdrs.CONTENT_RANGE] = f"bytes {span.start}-{span.stop - 1}/{answer.size}"
+    status = 206 if span.partial else 200
+    if request.method == hdrs.METH_HEAD:
+        return web.Response(status=status, headers=fields)
+    if span.length <= SMALL:
+        return web.Response(status=status, body=_read(answer.path, span), headers=fields)
+    return _LargeFile(status, fields, answer.path, span)
+
+
+class _LargeFile(web.StreamResponse):
+    """A file, or a part of one, by sendfile."""
+
+    def __init__(self, status: int, headers: CIMultiDict[str], path: Path, span: Span) -> None:
+        super().__init__(status=status, headers=headers)
+        self._path = path
+        self._span = span
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the file, or the part of it that is asked for."""
+        """Send it."""
         if self.prepared:
             return await super().prepare(request)
-        answer = self._answer
-        self.headers[hdrs.ETAG] = f'"{answer.sha256}"'
-        self.headers[hdrs.ACCEPT_RANGES] = "bytes"
-        self.headers[hdrs.CONTENT_TYPE] = FILE_TYPE
-        if matches(request, f'"{answer.sha256}"'):
-            self.set_status(304)
-            return await super().prepare(request)
-        span = parse_range(request, answer.size, f'"{answer.sha256}"')
-        if span is None:
-            self.set_status(416)
-            self.headers[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
-            self.content_length = 0
-            return await super().prepare(request)
-        if span.partial:
-            self.set_status(206)
-            self.headers[hdrs.CONTENT_RANGE] = f"bytes {span.start}-{span.stop - 1}/{answer.size}"
-        self.content_length = span.length
-        if request.method == hdrs.METH_HEAD:
-            return await super().prepare(request)
-        with _open(answer.path) as file:
-            return await self._send(request, file, span)
-
-    async def _send(
-        self, request: web.BaseRequest, file: BinaryIO, span: Span
-    ) -> AbstractStreamWriter | None:
-        if span.length <= SMALL:
-            data = os.pread(file.fileno(), span.length, span.start)
-            if len(data) != span.length:
-                raise Unavailable("The kept file is shorter than it should be; it will be fetched again.", 1)
+        with _open(self._path) as file:
             writer = await super().prepare(request)
-            assert writer is not None
-            await writer.write(data)
+            await self._send(request, file)
             return writer
-        writer = await super().prepare(request)
+
+    async def _send(self, request: web.BaseRequest, file: BinaryIO) -> None:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("The client has left.")
-        sent = 0
+        span, sent = self._span, 0
         try:
             sent = await asyncio.get_running_loop().sendfile(transport, file, span.start, span.length)
         finally:
             if sent != span.length:
                 transport.abort()  # headers are out: a short file must not look complete
-        return writer
+
+
+def _read(path: Path, span: Span) -> bytes:
+    try:
+        descriptor = os.open(path, _READING)
+        try:
+            data = os.pread(descriptor, span.length, span.start)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(error) from error
+    if len(data) != span.length:
+        raise Unavailable("The kept file is shorter than it should be; it will be fetched again.", 1)
+    return data
 
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+        return os.fdopen(os.open(path, _READING), "rb", buffering=0)
     except OSError as error:
-        raise Unavailable(f"A kept file can't be read ({error.strerror}); check the volume.") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable(f"A kept file can't be read ({error.strerror}); check the volume.")
 
 
 async def flight_response(
@@ -180,7 +201,7 @@ async def flight_response(
     if deliver and takes_bytes(request, landed.sha256, landed.size):
         await answer.record(landed.sha256)
     here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
-    return FileResponse(here, headers)
+    return file_response(request, here, headers)
 
 
 async def _stream(
@@ -207,7 +228,7 @@ async def _stream(
             piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, ready - sent), sent)
             await _send_piece(response, piece)
             sent += len(piece)
-        return await _finish(answer, response, file, sent)
+        return await _finish(request, answer, response, file, sent)
     except (RegistryError, OSError):
         if not response.prepared:
             raise
@@ -219,6 +240,7 @@ async def _stream(
 
 
 async def _finish(
+    request: web.BaseRequest,
     answer: FlightAnswer,
     response: web.StreamResponse,
     file: BinaryIO | None,
@@ -229,7 +251,7 @@ async def _finish(
     await answer.record(landed.sha256)
     if file is None:
         here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
-        return FileResponse(here, response.headers)
+        return file_response(request, here, response.headers)
     while sent < landed.size:
         piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, landed.size - sent), sent)
         await _send_piece(response, piece)

@@ -6,7 +6,7 @@ One handler for all ecosystems. What is particular to one of them is in its fold
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -30,15 +30,16 @@ from registry.model.asks import (
 )
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client
+from registry.model.indexes import Representation
 from registry.model.targets import Target, parse_target
 from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, Gateway
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.web.callers import Callers
 from registry.web.problems import error_response, unexpected
 from registry.web.responses import (
-    FileResponse,
     bytes_response,
     facts_response,
+    file_response,
     flight_response,
     rendition_response,
     takes_bytes,
@@ -48,6 +49,10 @@ from registry.web.site import Site
 from registry.web.uploads import read_document, read_form, spool
 
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
+
+READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+REMEMBERED = 4_096
+"""Paths and Accept headers that were taken apart and are kept so; a few megabytes at most."""
 
 ANONYMOUS = frozenset({"ping", "login"})
 """Services that need no login, also where only users may read."""
@@ -78,6 +83,9 @@ class Traffic:
         self._read = read
         self._spool = spool_directory
         self._upload_limit = upload_limit
+        # Pure, and the same for everyone who installs the same: what a path and an Accept header mean.
+        self._parsed = lru_cache(REMEMBERED)(self._parse)
+        self._negotiated = lru_cache(REMEMBERED)(self._negotiate)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, errors included."""
@@ -103,8 +111,8 @@ class Traffic:
 
     async def _answer(self, request: web.Request, ecosystem: Ecosystem, below: str) -> web.StreamResponse:
         root = self._site.root(request)
-        target = parse_target(request.method, below)
-        ask = ecosystem.parse_ask(target)
+        read = self._parsed if request.method in READING else self._parse
+        target, ask = read(ecosystem.name, request.method, below)
         client = await self._callers(request)
         if isinstance(ask, Redirect):
             _, mark, query = below.partition("?")  # as it was encoded: decoded, it could end the header
@@ -122,6 +130,13 @@ class Traffic:
             return await self._services.search(ask, root)
         return await self._read_one(request, ecosystem, ask, root, client)
 
+    def _parse(self, ecosystem: str, method: str, below: str) -> tuple[Target, Ask]:
+        target = parse_target(method, below)
+        return target, self._ecosystems[ecosystem].parse_ask(target)
+
+    def _negotiate(self, ecosystem: str, accept: str | None) -> Representation:
+        return self._ecosystems[ecosystem].negotiate(accept)
+
     async def _read_one(
         self, request: web.Request, ecosystem: Ecosystem, ask: Ask, root: str, client: Client
     ) -> web.StreamResponse:
@@ -130,7 +145,7 @@ class Traffic:
             case IndexAsk():
                 if ask.writable:
                     may_publish(client)
-                representation = ecosystem.negotiate(_accept(request))
+                representation = self._negotiated(ecosystem.name, _accept(request))
                 stay = request.headers.get("npm-command") == "publish"
                 index = await self._gateway.index(ask, representation, root, client, stay=stay)
                 return rendition_response(request, index, cache_control)
@@ -168,7 +183,7 @@ class Traffic:
             return facts_response(answer, {**headers, "X-Cache": "MISS"})
         response: web.StreamResponse
         if isinstance(answer, FileAnswer):
-            response = FileResponse(answer, {**headers, "X-Cache": "HIT"})
+            response = file_response(request, answer, {**headers, "X-Cache": "HIT"})
         else:
             response = await flight_response(request, answer, {**headers, "X-Cache": "MISS"}, deliver=fetches)
         await response.prepare(request)  # here, where a file that can't be opened still becomes an answer
@@ -179,7 +194,7 @@ class Traffic:
     ) -> web.StreamResponse:
         if ecosystem.render_projects is None:
             raise NotFound("This appliance doesn't offer a list of all projects here.")
-        representation = ecosystem.negotiate(_accept(request))
+        representation = self._negotiated(ecosystem.name, _accept(request))
         names = await self._gateway.known_projects(ecosystem.name)
         body = ecosystem.render_projects(names, representation)
         headers = {
