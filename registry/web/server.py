@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from registry.errors import Malformed, NotAllowed, NotFound, RegistryError
+from registry.web.door import Door, GuardedSite
 from registry.web.health import Health, Metrics
 from registry.web.pages import Pages
 from registry.web.problems import error_response, unexpected
@@ -22,6 +23,8 @@ from registry.web.traffic import Traffic
 
 Application = web.Application
 """What `application` makes, for those who may not name the HTTP library."""
+
+DOOR = web.AppKey("door", Door)
 
 HEADER_BYTES = 16 * 1024
 """Of a request line and of each header field; tokens and cookies of clients stay far below."""
@@ -43,7 +46,9 @@ def application(
 
     The API brings its own; whatever nobody offers is a 404 of ours.
     """
-    app = web.Application(middlewares=[_edge(site)], client_max_size=2**20)
+    door = Door(trusted=site.trusted)
+    app = web.Application(middlewares=[door.watch, _edge(site)], client_max_size=2**20)
+    app[DOOR] = door
     app.on_response_prepare.append(_without_versions)
     routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
     app.router.add_get("/-/npm/v1/attestations/{subject:.*}", traffic.handle_bare)
@@ -73,7 +78,7 @@ async def listen(
         logger=_ServerLog(logging.getLogger("aiohttp.server"), {}),
     )
     await runner.setup()
-    await web.SockSite(runner, sock, backlog=1024, ssl_context=tls).start()
+    await GuardedSite(runner, sock, app[DOOR], tls).start()
     return runner
 
 

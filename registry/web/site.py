@@ -35,7 +35,8 @@ class Site:
         self._hosts = (
             LOOPBACK_NAMES | own | {h.lower() for h in hosts} | ({public_host} if public_host else set())
         )
-        self._trusted = tuple(trusted)
+        self.trusted = tuple(trusted)
+        """The proxies whose word counts, and who bring the connections of many."""
         self._roots: dict[tuple[str, str], str] = {}
 
     def root(self, request: web.BaseRequest) -> str:
@@ -100,10 +101,10 @@ class Site:
         return self._public if self._public is not None else f"{scheme}://{authority}"
 
     def _is_trusted(self, address: str | None) -> bool:
-        if not self._trusted or not address or not _is_address(address):
+        if not self.trusted or not address or not _is_address(address):
             return False
         ip = ipaddress.ip_address(address)
-        return any(ip in network for network in self._trusted)
+        return any(ip in network for network in self.trusted)
 
 
 def _is_address(text: str) -> bool:
