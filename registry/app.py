@@ -45,8 +45,8 @@ from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
-from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.name_operations import NameOperations
+from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Operations
 from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
@@ -84,8 +84,8 @@ from registry.storage.checkpoints import Checkpoints
 from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.host_pins import HostPins
-from registry.storage.offline_switch import OfflineSwitch
 from registry.storage.name_lists import NameLists
+from registry.storage.offline_switch import OfflineSwitch
 from registry.storage.petitions import Petitions
 from registry.storage.policy_copy import PolicyCopy
 from registry.storage.policy_store import PolicyStore
@@ -283,12 +283,12 @@ def _proof(settings: Settings, kept: _Kept, clock: Clock, stack: AsyncExitStack)
 
 async def _follow(kept: _Kept, policy: JoinedPolicy) -> None:
     """Let what operators decided in another process count here too."""
-    generation = kept.policy_store.generation()
+    generation = (kept.policy_store.generation(), kept.advisories.generation)
     while True:
         await asyncio.sleep(FOLLOW)
         with contextlib.suppress(RegistryError):
             kept.offline.read_again()
-            now = kept.policy_store.generation()
+            now = (kept.policy_store.generation(), kept.advisories.generation)
             if now != generation:
                 await policy.reload()
                 generation = now

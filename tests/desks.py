@@ -22,12 +22,14 @@ from registry.pipeline.decrees import Decree
 from registry.pipeline.foresight import Foresight
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
+from registry.pipeline.name_operations import NameOperations
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Check, Operations
 from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.provenance.checkpoints import LogKey, new_key
+from registry.storage.name_lists import NameLists
 from registry.web.admin import api_routes
 from registry.web.desk import Desk
 from registry.web.problems import error_response
@@ -123,6 +125,13 @@ class DeskWorld:
             policy=self.policies,
             petitions=PetitionOperations(
                 petitions=self.petitions, refusals=self.refusals, policy=self.policies, clock=self.clock
+            ),
+            names=NameOperations(
+                ecosystems=ECOSYSTEMS,
+                policy=self.policy,
+                write=NameLists(self.folder / "names").write,
+                log=self.log,
+                clock=self.clock,
             ),
             foresight=Foresight(
                 ecosystems=ECOSYSTEMS,

@@ -11,6 +11,7 @@ import click
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import NEGATIVE, Negative
+from registry.cli.names import names
 from registry.cli.petitions import decline, grant, requests
 from registry.cli.pins import read_pins
 from registry.cli.planning import allow_pins, learn, test
@@ -49,7 +50,7 @@ def explain(ctx: click.Context, ecosystem: str, project: str, *, as_json: bool) 
         ctx.exit(NEGATIVE)
 
 
-for command in (learn, test, requests, grant, decline):
+for command in (learn, test, requests, grant, decline, names):
     policy.add_command(command)
 
 

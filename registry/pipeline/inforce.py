@@ -21,7 +21,7 @@ from registry.pipeline.prepare import Rules
 from registry.policy import engine
 from registry.policy.advisories import KnownAdvisories
 from registry.policy.loader import NO_ADVISORIES, parse_policy
-from registry.policy.names import KnownNames
+from registry.policy.names import KnownNames, brought_names
 
 journal = logging.getLogger("registry.policy")
 
@@ -134,6 +134,17 @@ class JoinedPolicy:
                 await asyncio.to_thread(self._copy.keep, text)
             except RegistryError as error:  # the policy counts all the same; only a restart would miss it
                 journal.warning("the policy could not be copied", extra={"error": str(error)})
+
+    @property
+    def known(self) -> Mapping[str, KnownNames]:
+        """The lists of known names in force, by ecosystem."""
+        return self._known
+
+    async def know(self, ecosystem: str, text: str) -> None:
+        """Put another list of known names in force. Raises ConfigurationError for an empty one."""
+        names = await asyncio.to_thread(brought_names, ecosystem, text)
+        self._known = {**self._known, ecosystem: names}
+        await self.reload()
 
     async def draft(self, text: str) -> engine.Policy:
         """The policy that another file would make with what is in the database now; nothing is put in force.

@@ -50,7 +50,8 @@ class PetitionOperations:
             address=by.address,
             at=self._clock.now(),
         )
-        event = self._event("policy.request", subject, by, {"name": called, "message": said, "why": refusal})
+        more = {"name": called, "message": said, "why": refusal}
+        event = self._event("policy.request", subject, by, more)
         return await self._petitions.ask(petition, event)
 
     async def about(self, refusal: str) -> Petition | None:

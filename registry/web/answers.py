@@ -12,6 +12,7 @@ from registry.model.decisions import Decision, Objection
 from registry.model.events import Client, LoggedEvent
 from registry.model.petitions import Petition
 from registry.pipeline.foresight import Checked, Used
+from registry.pipeline.name_operations import NameList
 from registry.pipeline.operations import Cached, Check
 from registry.pipeline.policy_operations import Allowing, Explanation
 from registry.provenance.report import Receipt
@@ -184,6 +185,12 @@ class PetitionPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Petition, ...]
     next: int | None
+
+
+class NameLists(msgspec.Struct, frozen=True, kw_only=True):
+    """The lists of known names in force."""
+
+    items: tuple[NameList, ...]
 
 
 class AdvisoryNews(msgspec.Struct, frozen=True, kw_only=True):

@@ -146,6 +146,13 @@ class PetitionGrant(PetitionAnswer, frozen=True, forbid_unknown_fields=True, kw_
     days: int | None = None
 
 
+class NamesUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another list of known names: one a line, the most popular first."""
+
+    ecosystem: str
+    text: str
+
+
 class AdvisoryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Some of the advisories of an import."""
 

@@ -11,6 +11,7 @@ from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.cache_operations import CacheOperations
 from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.foresight import Foresight
+from registry.pipeline.name_operations import NameOperations
 from registry.pipeline.offline_operations import OfflineOperations
 from registry.pipeline.operations import Doctor, Operations
 from registry.pipeline.petition_operations import PetitionOperations
@@ -25,6 +26,7 @@ class Desk:
 
     policy: PolicyOperations
     petitions: PetitionOperations
+    names: NameOperations
     foresight: Foresight
     advisories: AdvisoryOperations
     operations: Operations

@@ -21,6 +21,7 @@ from registry.model.warehouse import Kept
 from registry.pipeline.audit_operations import Exported, Pruned, Verification
 from registry.pipeline.foresight import Replay
 from registry.pipeline.jobs import Job
+from registry.pipeline.name_operations import NameList
 from registry.pipeline.offline_operations import Connectedness
 from registry.pipeline.policy_operations import Standing
 from registry.pipeline.recall_operations import Recall
@@ -120,6 +121,14 @@ def _zoned(since: datetime) -> datetime:
     if since.tzinfo is None:
         raise Malformed("`since` needs a time zone, like 2026-11-21T00:00:00Z.")
     return since
+
+
+async def _names(desk: Desk, _: asks.Nothing, __: Client) -> answers.NameLists:
+    return answers.NameLists(items=desk.names.lists())
+
+
+async def _names_update(desk: Desk, ask: asks.NamesUpdate, by: Client) -> NameList:
+    return await desk.names.update(ask.ecosystem, ask.text, by=by)
 
 
 async def _petitions(desk: Desk, ask: asks.PetitionsAsk, _: Client) -> answers.PetitionPage:
@@ -392,6 +401,16 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         answers.CheckedAll,
         _check,
         role="reader",
+        largest=LOCK_FILES,
+    ),
+    Endpoint("GET", "/policy/names", "The lists of known names", asks.Nothing, answers.NameLists, _names),
+    Endpoint(
+        "PUT",
+        "/policy/names",
+        "Put another list of known names in force",
+        asks.NamesUpdate,
+        NameList,
+        _names_update,
         largest=LOCK_FILES,
     ),
     Endpoint(

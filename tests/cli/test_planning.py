@@ -94,3 +94,17 @@ def test_requests_are_listed_and_answered(appliance: Running) -> None:
     assert appliance.command("policy", "requests").stdout == "(none)\n"
     for answer in ("grant", "decline"):
         assert appliance.command("policy", answer, "7", "--reason", "fine").exit_code == 1
+
+
+def test_the_known_names_are_refreshed_from_a_file(appliance: Running, tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("flaskyard\n")
+    assert appliance.command("policy", "names", "update", "pypi", str(path)).exit_code == 2
+    lines = ["# popular", "flaskyard\t1000", "no name!", *(f"name{number}" for number in range(1_000))]
+    path.write_text("\n".join(lines))
+    assert appliance.command("policy", "explain", "pypi", "flaskyrad").exit_code == 0
+    done = appliance.answer("policy", "names", "update", "pypi", str(path))
+    assert done["left_out"] == 1
+    assert appliance.command("policy", "explain", "pypi", "flaskyrad").exit_code == 1
+    known = {each["ecosystem"]: each["names"] for each in appliance.answer("policy", "names", "status")}
+    assert known["pypi"] == done["names"] > 1_000

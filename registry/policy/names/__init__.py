@@ -82,6 +82,13 @@ def shipped_names(ecosystem: str) -> KnownNames:
     return parse_names(ecosystem, *(_shipped(f"{ecosystem}{part}.txt") for part in ("", "-also", "-imports")))
 
 
+def brought_names(ecosystem: str, text: str) -> KnownNames:
+    """A list that an operator brought, with the shipped names that are attacked and the shipped imports."""
+    return parse_names(
+        ecosystem, text, *(_shipped(f"{ecosystem}{part}.txt") for part in ("-also", "-imports"))
+    )
+
+
 def _shipped(file: str) -> str:
     found = files(__name__).joinpath(file)
     return found.read_text("utf-8") if found.is_file() else ""

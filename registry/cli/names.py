@@ -1,0 +1,54 @@
+"""`registry policy names`: the lists of names that look-alikes are measured against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from registry.cli import show
+from registry.cli.api import connect
+from registry.cli.exits import Misused
+from registry.cli.projects import ecosystem_argument
+
+
+@click.group()
+def names() -> None:
+    """The names that everybody knows: what look-alikes are measured against."""
+
+
+@names.command(epilog="Example: registry policy names status")
+@show.json_option
+def status(*, as_json: bool) -> None:
+    """Say how many names are known, and the digest of each list."""
+    found = connect().get("/policy/names")["items"]
+    if as_json:
+        show.as_json_text(found)
+        return
+    show.table(
+        ("ecosystem", "names", "digest"),
+        [(each["ecosystem"], each["names"], each["digest"][:16]) for each in found],
+    )
+
+
+@names.command(epilog="Example: registry policy names update pypi top-pypi.txt")
+@ecosystem_argument
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@show.json_option
+def update(ecosystem: str, file: Path, *, as_json: bool) -> None:
+    """Put another list in force: a file with one name a line, the most popular first.
+
+    What stands behind a tab, and lines that begin with #, are left out. The list counts at once, and is kept in
+    the data directory.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(f"{file} can't be read ({error}).") from None
+    done = connect().put("/policy/names", ecosystem=ecosystem, text=text)
+    if as_json:
+        show.as_json_text(done)
+        return
+    click.echo(
+        f"{done['names']} {ecosystem} names are known from now on; {done['left_out']} lines were none."
+    )
