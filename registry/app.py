@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Literal, cast
 
 from registry import __version__
@@ -109,6 +109,8 @@ from registry.web.site import Site
 from registry.web.traffic import Traffic
 
 AGENT = f"registry-appliance/{__version__}"
+SPOOLED_FOR = 24 * 3600.0
+"""Seconds after which a file in the spool is nobody's."""
 LOOK = 1.0
 """Seconds between two looks at a file that may change: policy.toml, the certificate."""
 
@@ -216,6 +218,15 @@ async def assemble(
         yield _web(settings, kept, people, sources, policy, line, audit, around.clock), policy
 
 
+def _sweep(spool: Path) -> None:
+    """Remove what an earlier process left when it was killed; whatever is used now is younger."""
+    oldest = time() - SPOOLED_FOR
+    for path in spool.iterdir():
+        with contextlib.suppress(OSError):
+            if path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
     """Where things are kept."""
@@ -239,6 +250,7 @@ class _Kept:
 async def _storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _Kept:
     for directory in (settings.data, settings.data / "keys", settings.data / "spool"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(_sweep, settings.data / "spool")
     database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
     stack.callback(database.close)
     log = ProvenanceLog(database)

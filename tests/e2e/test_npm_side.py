@@ -169,7 +169,7 @@ def test_an_audit_tells_what_upstream_knows_and_never_our_own_names(
     outside.publish(make_tarball("audited", "1.0.0"))
     machine.npm("install", "audited", "@team/audited-ours").checked()
     advisory = {
-        "id": 7, "url": "http://advisories.example/7", "title": "Bends in the wind", "severity": "high",
+        "id": "TEST-7", "url": "urn:advisory:TEST-7", "title": "Bends in the wind", "severity": "high",
         "vulnerable_versions": "<2", "cwe": [], "cvss": {"score": 7.0, "vectorString": None},
     }  # fmt: skip
     outside.upstream.lie(saying({"audited": [advisory]}), BULK)

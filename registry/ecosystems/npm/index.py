@@ -2,8 +2,9 @@
 
 Each version's manifest is carried as the JSON it arrived in (`Artifact.carried`), a view of the document's
 body and not a copy: the largest packuments are a hundred megabytes. The other top-level fields are carried
-as one JSON object (`Index.carried`), so nothing that we don't understand is lost or reworded. Whatever is forged or broken in one version drops that version; a document that isn't a packument of the
-project that was asked for is SourceFailed.
+as one JSON object (`Index.carried`), so nothing that we don't understand is lost or reworded. Whatever is
+forged or broken in one version drops that version; a document that isn't a packument of the project that was
+asked for is SourceFailed.
 """
 
 from __future__ import annotations

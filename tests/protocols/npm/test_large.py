@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,15 @@ async def test_a_packument_beyond_the_limit_is_502_and_names_the_setting(
         assert answer.status == 502
         assert "document_limit" in answer.json["error"]
         assert not list((gateway.data / "spool").iterdir())
+
+
+async def test_what_a_killed_process_left_in_the_spool_is_swept_a_day_later(
+    back_end: BackEnds, tmp_path: Path
+) -> None:
+    spool = tmp_path / "data" / "spool"
+    spool.mkdir(parents=True)
+    for name, age in (("document-old", 2 * 86_400), ("document-new", 0)):
+        (spool / name).touch()
+        os.utime(spool / name, (time.time() - age,) * 2)
+    async with appliance(tmp_path, back_end):
+        assert [path.name for path in spool.iterdir()] == ["document-new"]
