@@ -4,8 +4,12 @@ gateway       the doors; each walks the line once
 resolve       private, or upstream?
 freshness     the current document of a project: fresh, revalidated, stale, or fetched
 prepare       document + pins + policy → what a client gets; pure, so a worker process can do it
+large         what is too large for memory, in files
 workers       processes for large documents
 verify        one flight a file: fetched, verified, kept
+attesting     registry signatures, signing keys, attestations of npm packages
+auditing      audits, less the names that are ours; audit_answers: who answers them
+searching     what is here, by name
 publishing    the way in for private files
 operations    what an admin can do
 

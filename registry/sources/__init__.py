@@ -4,9 +4,11 @@ egress            which addresses may be connected to; origins
 trust, proxies    what the operator's environment says about TLS and HTTP proxies
 limits, breaker   how long, how much, and when to stop asking
 bodies            reading what arrives: bounded, paced, decoded
+spool             documents that are too large for memory, as files
 failures          what goes wrong, in our words
 client            one source's requests: redirects, retries, errors in our words
 hosts             which hosts a source's documents and files may come from
+services          what an npm registry offers besides packages
 registry_source   an upstream index or registry
 private_pypi      pypiserver
 private_npm       Verdaccio
