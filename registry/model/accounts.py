@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-
 EntryKind = Literal["allow", "deny", "claim", "freeze", "exempt", "recall"]
 
 

@@ -63,8 +63,8 @@ class PetitionOperations:
         return await self._petitions.petitions(state)
 
     async def grant(self, number: int, *, reason: str, days: int | None = None, by: Client) -> Petition:
-        """Let pass what was asked for: an exemption from every rule that stands against it, or an entry on the
-        allowlist. Raises NotFound, Conflict, Malformed (a rule that has no exemptions)."""
+        """Let pass what was asked for: an exemption from every rule that stands against it, or an entry on
+        the allowlist. Raises NotFound, Conflict, Malformed (a rule that has no exemptions)."""
         petition = await self._petitions.petition(number)
         if petition.state != "open":
             return await self._answer(petition, "granted", reason, by)  # raises what says so

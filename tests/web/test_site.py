@@ -36,7 +36,9 @@ def test_answers_are_built_on_an_accepted_host(host: str, root: str) -> None:
     assert Site(None, ["packages.lan"], []).root(request(host)) == root
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.example:8080", "a b"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.example:8080", "a b"]
+)
 def test_a_host_that_is_not_ours_is_misdirected_and_told_the_setting(host: str) -> None:
     with pytest.raises(Misdirected, match="REGISTRY_HOSTS"):
         Site(None, ["packages.lan"], []).root(request(host))
