@@ -38,8 +38,8 @@ def status(*, as_json: bool) -> None:
 def update(ecosystem: str, file: Path, *, as_json: bool) -> None:
     """Put another list in force: a file with one name a line, the most popular first.
 
-    What stands behind a tab, and lines that begin with #, are left out. The list counts at once, and is kept in
-    the data directory.
+    What stands behind a tab, and lines that begin with #, are left out. The list counts at once, and is kept
+    in the data directory.
     """
     try:
         text = file.read_text("utf-8")
