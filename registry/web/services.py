@@ -86,7 +86,11 @@ class Services:
     async def _login(self, request: web.Request, ask: ServiceAsk, client: Client) -> web.Response:
         if request.method != hdrs.METH_PUT:
             raise NotAllowed("A login is a PUT.")
-        body = await request.content.read(LOGIN_BYTES)
+        body = b""
+        async for chunk in request.content.iter_chunked(LOGIN_BYTES):  # one may come in several segments
+            body += chunk
+            if len(body) > LOGIN_BYTES:
+                raise TooLarge("A login document has a name and a password; this one is too large.")
         try:
             login = msgspec.json.decode(body, type=_Login)
         except msgspec.MsgspecError:

@@ -6,6 +6,7 @@ Rows H1 to H5, H10, H15, L7 to L9; that no traceback is logged is checked by the
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 import pytest
@@ -279,3 +280,19 @@ async def test_no_answer_names_the_software_it_is_made_of(house: House) -> None:
     """H16."""
     for path in ("/", "/-/live", "/pypi/simple/demo/", "/npm/missing", "/nothing"):
         assert (await house.ask(path)).headers["Server"] == "registry"
+
+
+async def test_a_login_may_come_in_several_segments(house: House) -> None:
+    """And is bounded."""
+    password = (house.data / "keys" / "admin-password").read_text().strip()
+    document = json.dumps({"name": "admin", "password": password}).encode()
+    reader, writer = await asyncio.open_connection(*house.address)
+    line = "PUT /npm/-/user/org.couchdb.user:admin HTTP/1.1"
+    writer.write(request(line, f"Content-Length: {len(document)}", CLOSE) + document[:10])
+    await writer.drain()
+    await asyncio.sleep(0.05)  # so that the rest is another segment
+    writer.write(document[10:])
+    assert statuses(await reader.read()) == [201]
+    writer.close()
+    got = await house.ask("/npm/-/user/org.couchdb.user:admin", method="PUT", data=b"{" + b" " * 2**17)
+    assert got.status == 413
