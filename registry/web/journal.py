@@ -35,5 +35,6 @@ def write_journal(level: str) -> None:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[lines], force=True)
+    logging.captureWarnings(True)  # libraries quote requests in them
     for noisy in ("asyncio", "nodesemver"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

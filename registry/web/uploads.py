@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from registry.errors import Malformed, RegistryError, TooLarge, Unavailable
 from registry.model.publications import Upload
@@ -76,12 +77,12 @@ async def read_form(request: web.Request, path: Path, limit: int) -> Upload:
                 filename = part.filename
                 size = await _spool_part(part, path, limit, hashes)
                 continue
-            data = await part.read(decode=False)
+            if sum(map(len, fields.values())) >= FIELDS:
+                raise _too_wordy()
+            data = await _read_field(part, FIELD_BYTES - taken)
             taken += len(data)
-            if taken > FIELD_BYTES or sum(map(len, fields.values())) >= FIELDS:
-                raise TooLarge("The upload form's text fields are larger than any package's metadata.")
             fields.setdefault(part.name, []).append(data.decode("utf-8", "replace"))
-    except (ValueError, AssertionError) as error:
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
         raise Malformed("The upload form is broken; it ends early or isn't multipart.") from error
     except OSError as error:
         raise _broken_off(error) from error
@@ -113,6 +114,15 @@ async def read_document(request: web.Request, path: Path, limit: int) -> bytes:
     return body
 
 
+async def _read_field(part: BodyPartReader, room: int) -> bytes:
+    data = bytearray()
+    while chunk := await part.read_chunk(CHUNK):
+        data += chunk
+        if len(data) > room:
+            raise _too_wordy()
+    return bytes(data)
+
+
 async def _spool_part(part: BodyPartReader, path: Path, limit: int, hashes: _Hashes) -> int:
     size = 0
     with path.open("wb") as file:
@@ -130,6 +140,10 @@ def _broken_off(error: OSError) -> RegistryError:
     if isinstance(error, ConnectionError):
         return Malformed("The upload broke off before its end; send it again.")
     return Unavailable(f"Uploads can't be spooled ({error.strerror}); check the disk.")
+
+
+def _too_wordy() -> TooLarge:
+    return TooLarge("The upload form's text fields are larger than any package's metadata.")
 
 
 def _too_large(limit: int) -> TooLarge:
