@@ -5,6 +5,7 @@ site       which host names are ours, and the URL a client sees us under
 callers    who is behind a request
 traffic    the two ecosystems' paths, one handler for both
 responses  renditions, files by sendfile, files still on their way
+sendfile   files over a plain connection, by the kernel alone
 uploads    bodies into the spool
 pages      what people see: the start page and /why
 health     /-/live, /-/ready, /metrics

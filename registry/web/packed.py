@@ -13,6 +13,7 @@ from isal import igzip
 
 from registry.errors import Unavailable
 from registry.model.indexes import Rendition
+from registry.web.sendfile import send_file
 
 PIECE = 256 * 1024
 
@@ -53,7 +54,7 @@ class PackedResponse(web.StreamResponse):
         await super().prepare(request)
         if request.transport is None:
             raise ConnectionResetError("The client has left.")
-        return await asyncio.get_running_loop().sendfile(request.transport, file, 0, self._rendition.packed)
+        return await send_file(request.transport, file, 0, self._rendition.packed)
 
     async def _send_unpacked(self, request: web.BaseRequest, file: BinaryIO) -> int:
         writer = await super().prepare(request)

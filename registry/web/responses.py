@@ -20,6 +20,7 @@ from registry.pipeline.rendering import IndexAnswer
 from registry.pipeline.verify import HELD_BACK
 from registry.web.packed import PackedResponse
 from registry.web.ranges import Span, parse_range
+from registry.web.sendfile import send_file
 
 STREAM_AFTER = 2.0
 """Seconds after which a file that is still on its way is streamed instead of waited for. A file that arrives
@@ -153,7 +154,7 @@ class _LargeFile(web.StreamResponse):
             raise ConnectionResetError("The client has left.")
         span, sent = self._span, 0
         try:
-            sent = await asyncio.get_running_loop().sendfile(transport, file, span.start, span.length)
+            sent = await send_file(transport, file, span.start, span.length)
         finally:
             if sent != span.length:
                 transport.abort()  # headers are out: a short file must not look complete

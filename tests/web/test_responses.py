@@ -20,7 +20,7 @@ from registry.errors import RegistryError, Unavailable
 from registry.pipeline.gateway import FileAnswer, FlightAnswer
 from registry.pipeline.verify import Flight, Landed
 from registry.web import responses
-from registry.web.responses import FileResponse, flight_response, takes_bytes
+from registry.web.responses import file_response, flight_response, takes_bytes
 
 HELD = 8
 """Bytes held back in these tests."""
@@ -179,12 +179,13 @@ def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         return len(data)
 
     monkeypatch.setattr(responses, "SMALL", request.param)
-    monkeypatch.setattr(asyncio.SelectorEventLoop, "sendfile", lambda _, *what: sendfile(*what))
+    monkeypatch.setattr(responses, "send_file", sendfile)
 
 
-async def sent(answer: FileAnswer, method: str = "GET", **headers: str) -> tuple[FileResponse, Wire]:
+async def sent(answer: FileAnswer, method: str = "GET", **headers: str) -> tuple[web.StreamResponse, Wire]:
     wire = Wire()
-    asked, response = request(wire, method, **headers), FileResponse(answer, {})
+    asked = request(wire, method, **headers)
+    response = file_response(asked, answer, {})
     await response.prepare(asked)
     await response.write_eof()
     return response, wire
