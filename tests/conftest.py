@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-WITH_SERVERS = frozenset({"appliance", "compose", "e2e", "guarantees", "protocols", "sources", "web"})
+WITH_SERVERS = frozenset({"appliance", "chaos", "compose", "e2e", "guarantees", "protocols", "sources", "web"})
 """Folders whose tests talk to servers that they started."""
 
 LOOPBACK = ["127.0.0.1", "::1"]
@@ -36,7 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder in {"e2e", "compose"}:
             item.add_marker(folder)
         if folder == "compose":
-            item.add_marker(pytest.mark.timeout(900))  # the first one may have to make an engine and the images
+            item.add_marker(
+                pytest.mark.timeout(900)
+            )  # the first one may have to make an engine and the images
         if item.get_closest_marker("live"):
             item.add_marker("enable_socket")
         elif folder in WITH_SERVERS or item.get_closest_marker("loopback"):
