@@ -14,6 +14,9 @@ from tests.bench.capture import ORIGIN
 from tests.bench.systems import PEER_PORT, ROOT, System
 from tests.bench.workload import NPM
 
+_DEVPI_USER = "root"
+"""The account that devpi's public mirror belongs to."""
+
 NAMES = ("proxpi", "devpi-server", "Verdaccio")
 
 
@@ -42,7 +45,7 @@ def set_up(system: System) -> None:
     token = _sent(system, "POST", "/+login", login, {})["result"]["password"]
     auth = base64.b64encode(f"root:{token}".encode()).decode()
     mirror = json.dumps([f"mirror_url={ORIGIN}/pypi/simple/", "mirror_no_project_list=True"]).encode()
-    _sent(system, "PATCH", "/root/pypi", mirror, {"X-Devpi-Auth": auth})
+    _sent(system, "PATCH", f"/{_DEVPI_USER}/pypi", mirror, {"X-Devpi-Auth": auth})
 
 
 def _sent(
@@ -89,7 +92,7 @@ def _devpi(folder: Path) -> System:
             str(Path(python).parent / "devpi-server"), "--serverdir", str(home), "--host", "127.0.0.1",
             "--port", str(PEER_PORT),
         ],
-        python="/root/pypi/+simple/",
+        python=f"/{_DEVPI_USER}/pypi/+simple/",
         alive="/+api",
     )  # fmt: skip
 

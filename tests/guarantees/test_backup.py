@@ -107,7 +107,7 @@ EDITS: dict[str, Edit] = {
     "the manifest taken out": lambda files: {n: d for n, d in files.items() if n != "manifest.json"},
     "the signature taken out": lambda files: {n: d for n, d in files.items() if n != "manifest.sig"},
     "a path that leads out": lambda files: files | {"data/../../evil": b"evil"},
-    "an absolute path": lambda files: files | {"/tmp/evil": b"evil"},
+    "an absolute path": lambda files: files | {"/absolute/evil": b"evil"},
     "a stranger": lambda files: files | {"evil": b"evil"},
 }
 

@@ -143,7 +143,7 @@ async def test_a_defect_is_told_by_a_number_alone(
     from registry.pipeline.gateway import Gateway
 
     async def broken(*_: object, **__: object) -> None:
-        raise ValueError("/root/secret/path and hunter2")
+        raise ValueError("/srv/secret/path and hunter2")
 
     monkeypatch.setattr(Gateway, "index", broken)
     monkeypatch.setattr(Gateway, "artifact", broken)
