@@ -1,8 +1,8 @@
 """Files over a plain connection, by the kernel alone.
 
 `loop.sendfile` registers and unregisters the socket each time it is full: a dozen calls of Python for every
-few hundred kilobytes. Here a socket that has room again costs one. TLS, and what must wait for bytes that were
-written before, is left to the loop.
+few hundred kilobytes. Here a socket that has room again costs one. TLS, and what must wait for bytes that
+were written before, is left to the loop.
 """
 
 from __future__ import annotations
