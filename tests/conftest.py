@@ -12,7 +12,9 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-WITH_SERVERS = frozenset({"appliance", "chaos", "compose", "e2e", "guarantees", "protocols", "sources", "web"})
+WITH_SERVERS = frozenset(
+    {"appliance", "chaos", "compose", "e2e", "guarantees", "protocols", "sources", "web"}
+)
 """Folders whose tests talk to servers that they started."""
 
 LOOPBACK = ["127.0.0.1", "::1"]

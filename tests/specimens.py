@@ -65,7 +65,15 @@ async def opened(root: Path, **volume_options: Any) -> AsyncIterator[Storage]:
     log = ProvenanceLog(database)
     blobs = Blobs(volume, database, FixedClock(), log.record)
     try:
-        yield Storage(root, database, volume, log, blobs, Documents({"public": volume, "private": volume}, database), Catalogue(database))
+        yield Storage(
+            root,
+            database,
+            volume,
+            log,
+            blobs,
+            Documents({"public": volume, "private": volume}, database),
+            Catalogue(database),
+        )
     finally:
         volume.close()
         database.close()

@@ -170,7 +170,9 @@ async def test_what_was_retired_is_listed_no_more(
 
 
 @pytest.mark.parametrize("made", [make_wheel("acme-stock", "1.0"), make_sdist("acme-stock", "2.0rc1")])
-async def test_the_stock_lists_reads_and_removes_files(client: Client, tmp_path: Path, made: Distribution) -> None:
+async def test_the_stock_lists_reads_and_removes_files(
+    client: Client, tmp_path: Path, made: Distribution
+) -> None:
     stock = PypiserverStock(client)
     await publish(client, made, tmp_path / "spool")
     found = next(each for each in await stock.stocked() if each.filename == made.filename)

@@ -172,6 +172,8 @@ def _read_html(project: Project, document: Document) -> tuple[Detail, Iterable[E
             reader.metas.get("pypi:project-status", "active"), reader.metas.get("pypi:project-status-reason")
         ),
     )
+    if "pypi:repository-version" not in reader.metas and not any(map(_leads_to_file, reader.anchors)):
+        raise _failed(project, "it is a web page that lists no file, such as a login or a notice")
     base = document.url
     if reader.base is not None:
         try:
@@ -203,6 +205,10 @@ class _Anchors(HTMLParser):
             self.base = values["href"]
         elif tag == "meta" and values.get("name", "").startswith("pypi:"):
             self.metas.setdefault(values["name"], values.get("content", ""))
+
+
+def _leads_to_file(values: Mapping[str, str]) -> bool:
+    return _anchored(values).filename.endswith(ARTIFACT_SUFFIXES)
 
 
 def _anchored(values: Mapping[str, str]) -> Entry:

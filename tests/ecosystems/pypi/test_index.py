@@ -307,7 +307,15 @@ def test_a_type_that_is_no_index_is_the_sources_failure() -> None:
     with pytest.raises(SourceFailed, match="we read 1"):
         read(html_document('<meta name="pypi:repository-version" content="2.0">'))
     with pytest.raises(SourceFailed, match="<base>"):
-        read(html_document('<base href="https://[::1"><a href="x">'))
+        read(html_document(f'<base href="https://[::1"><a href="{WHEEL}">'))
+
+
+@pytest.mark.parametrize("page", ["", "<title>Log in</title><a href='/login'>here</a>", "<h1>Back soon"])
+def test_a_web_page_is_no_empty_index(page: str) -> None:
+    """A portal's or a proxy's page must not make a project's files vanish; an index that says it is one may."""
+    with pytest.raises(SourceFailed, match="lists no file"):
+        read(html_document(page))
+    assert read(html_document(f"{MARK}{page}")).artifacts == ()
 
 
 def test_an_unnamed_or_differently_spelled_document_is_accepted() -> None:
@@ -333,6 +341,7 @@ def test_sentences_about_dropped_entries_are_bounded() -> None:
     assert dropped[-1] == "7 more entries were dropped."
 
 
+MARK = '<meta name="pypi:repository-version" content="1.0">'
 HTML_TRICKS = {
     "an attribute that breaks out": "<a href='\"><script>alert(1)</script>.whl'>x</a>",
     "an unclosed tag hides the rest": f'<a href="{WHEEL}',
@@ -349,7 +358,7 @@ HTML_TRICKS = {
 
 @pytest.mark.parametrize("page", HTML_TRICKS.values(), ids=HTML_TRICKS.keys())
 def test_what_a_page_hides_is_no_entry(page: str) -> None:
-    assert read(document(page.encode("utf-8", "surrogateescape"), "text/html")).artifacts == ()
+    assert read(document(f"{MARK}{page}".encode("utf-8", "surrogateescape"), "text/html")).artifacts == ()
 
 
 def test_of_an_attribute_that_is_given_twice_the_first_counts() -> None:

@@ -321,4 +321,6 @@ def test_p16_legacy_json_is_no_way_around_what_is_withheld() -> None:
 
 
 def test_html_that_names_a_base_is_not_ours() -> None:
-    assert "<base" not in as_html(read_index(FOO, html_document('<base href="https://x.example/">')))
+    assert "<base" not in as_html(
+        read_index(FOO, html_document(f'<base href="https://x.example/"><a href="{NEWER}">'))
+    )
