@@ -337,3 +337,50 @@ async def test_p4_a_document_of_another_major_version_is_a_broken_source(house: 
         document(b'{"meta": {"api-version": "2.0"}, "name": "demo", "files": []}'), "/simple/demo/"
     )
     assert (await house.ask(DEMO, headers={"Accept": JSON})).status == 502
+
+
+# P9
+
+
+def declared(status: str) -> Any:
+    """A fault that gives a project a status (PEP 792)."""
+    said = f'"project-status": {{"status": "{status}", "reason": "as told"}}, '
+    return rewritten('"meta": {', f'{said}"meta": {{')
+
+
+async def test_p9_a_quarantined_project_lists_no_files_and_what_is_kept_is_refused_with_the_reason(
+    house: House,
+) -> None:
+    house.upstream.validators = False  # or it would say that nothing changed before it lies
+    wheel = make_wheel("demo", "1.0", requires_python=">=3.8")
+    await house.fetch(wheel)
+    house.upstream.lie(declared("quarantined"), "/simple/demo/")
+    house.clock.advance(hours=1)
+    index = await house.index("demo")
+    assert index["files"] == []
+    assert index["project-status"] == {"status": "quarantined", "reason": "as told"}
+    page = (await house.ask(DEMO, headers={"Accept": "text/html"})).body
+    assert b'<meta name="pypi:project-status" content="quarantined">' in page
+    for path in (f"/pypi/files/demo/{wheel.filename}", f"/pypi/files/demo/{wheel.filename}.metadata"):
+        got = await house.ask(path)
+        assert (got.status, "quarantined" in got.reason) == (403, True), got
+    house.upstream.heal()
+    house.clock.advance(hours=1)
+    assert len((await house.index("demo"))["files"]) == 2
+    assert (await house.ask(f"/pypi/files/demo/{wheel.filename}")).is_whole(wheel.data)
+
+
+@pytest.mark.parametrize("status", ["archived", "deprecated"])
+async def test_p9_a_status_that_is_only_advice_is_passed_on(house: House, status: str) -> None:
+    house.upstream.lie(declared(status), "/simple/demo/")
+    index = await house.index("demo")
+    assert index["project-status"] == {"status": status, "reason": "as told"}
+    assert len(index["files"]) == 2
+    wheel = make_wheel("demo", "1.0", requires_python=">=3.8")
+    assert (await house.fetch(wheel)).is_whole(wheel.data)
+
+
+@pytest.mark.parametrize("status", ["active", "novel"])
+async def test_p9_an_active_project_has_no_status(house: House, status: str) -> None:
+    house.upstream.lie(declared(status), "/simple/demo/")
+    assert "project-status" not in await house.index("demo")
