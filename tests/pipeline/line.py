@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -70,6 +71,7 @@ class Taking:
     async def publish(self, publication: Publication, spool: Path) -> None:
         if self.failure is not None:
             raise self.failure
+        await asyncio.sleep(0)  # others may come meanwhile
         self.taken.append(publication)
 
     async def amend(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
