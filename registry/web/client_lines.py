@@ -146,8 +146,9 @@ def _variables(root: str) -> dict[str, str]:
     if trusted := trusted_host(root):
         variables["PIP_TRUSTED_HOST"] = trusted
     variables["UV_DEFAULT_INDEX"] = f"{root}/pypi/simple/"
-    # In lower case, which npm, pnpm and yarn 1 all read.
+    # In lower case, which npm, older pnpm and yarn 1 all read; pnpm 12 reads its own alone.
     variables["npm_config_registry"] = f"{root}/npm/"
+    variables["pnpm_config_registry"] = f"{root}/npm/"
     variables["YARN_NPM_REGISTRY_SERVER"] = f"{root}/npm"
     if root.startswith("http:"):
         variables["YARN_UNSAFE_HTTP_WHITELIST"] = urlsplit(root).hostname or ""

@@ -115,7 +115,9 @@ def test_a_back_end_publishes_no_port_and_answers_nobody_outside(
         ).decode()
         for program in (by_address, by_name, SHOW % ("gateway", 8080))
     ]
-    assert "aiohttp" in beside.pop().lower(), "the gateway is there for everybody, and nothing is proved"
+    assert "server: registry" in beside.pop().lower(), (
+        "the gateway is there for everybody, and nothing is proved"
+    )
     assert [text for text in (here, *beside) if SIGNS[service] in text.lower()] == []
 
 

@@ -15,7 +15,8 @@ from aiohttp import web
 from registry.appliance.reach import own_trust, own_url, readiness
 from registry.errors import ConfigurationError
 from registry.web.certificate import Certificate
-from registry.web.server import listen
+from registry.web.door import Door
+from registry.web.server import DOOR, listen
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ async def served(files: tuple[Path, Path]) -> AsyncIterator[tuple[Certificate, i
         return web.json_response({"ready": True})
 
     app = web.Application()
+    app[DOOR] = Door()
     app.router.add_get("/-/ready", ready)
     certificate = Certificate(*files)
     with socket.create_server(("127.0.0.1", 0)) as sock:
