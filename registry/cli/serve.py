@@ -19,7 +19,7 @@ def serve() -> None:
     The private back ends are others' business; name them with REGISTRY_PYPISERVER_URL and
     REGISTRY_VERDACCIO_URL.
     """
-    from registry.app import run  # noqa: PLC0415 - the whole appliance; other commands start without it
+    from registry.app.serving import run  # noqa: PLC0415 - the whole appliance; other commands start without it
     from registry.appliance.premises import occupied  # noqa: PLC0415
 
     settings = settings_here()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry import app
+from registry.app import sources
 from registry.model.artifacts import Artifact, Holding, strongest
 from registry.pipeline.freshness import Currency, Current, Freshness
 from registry.pipeline.gateway import Gateway
@@ -27,7 +27,7 @@ from tests.chaos.storm import Storm
 def _no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody here speaks TLS, and reading the system's store takes long."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr(app, "tls_context", lambda *_: context)
+    monkeypatch.setattr(sources, "tls_context", lambda *_: context)
 
 
 async def test_promises_are_kept_in_a_storm(tmp_path: Path) -> None:

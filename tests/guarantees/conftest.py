@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from registry import app
+from registry.app import sources
 from tests.guarantees.house import House, open_house
 from tests.upstream import LyingUpstream
 
@@ -17,7 +17,7 @@ from tests.upstream import LyingUpstream
 def _no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody here speaks TLS, and reading the system's store takes longer than most of these tests."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr(app, "tls_context", lambda *_: context)
+    monkeypatch.setattr(sources, "tls_context", lambda *_: context)
 
 
 @pytest.fixture

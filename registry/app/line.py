@@ -1,0 +1,242 @@
+"""What the doors lead to: reading and writing, for every ecosystem."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.app.background import in_background
+from registry.app.identity import Identity
+from registry.app.sources import Sources
+from registry.app.storage import Storage, alarm_in
+from registry.ecosystems import ECOSYSTEMS
+from registry.errors import RegistryError
+from registry.identity.keys import replace_secret
+from registry.model.artifacts import Artifact, Holding
+from registry.model.attestations import Judgement
+from registry.model.names import Project
+from registry.model.ports import Clock
+from registry.pipeline.attesting import Attesting, UpstreamKeys
+from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
+from registry.pipeline.auditing import Auditing
+from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.file_operations import FileOperations
+from registry.pipeline.freshness import Freshness
+from registry.pipeline.gateway import Gateway
+from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.jobs import Jobs
+from registry.pipeline.private_operations import PrivateOperations
+from registry.pipeline.publishing import Publishing
+from registry.pipeline.rendering import Renderer
+from registry.pipeline.resolve import Resolver
+from registry.pipeline.searching import Searching
+from registry.pipeline.verify import Verifier
+from registry.pipeline.vouching import Vouching
+from registry.pipeline.workers import Workers
+from registry.provenance.signatures import RegistryKey
+from registry.settings import Settings
+from registry.sources.attestations import judge, provenance_of
+from registry.storage.shelf import Shelf
+from registry.storage.warehouse import Warehouse
+
+journal = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What the doors lead to."""
+
+    cache: CacheOperations
+    gateway: Gateway
+    publishing: Publishing
+    attesting: Attesting
+    auditing: Auditing
+    searching: Searching
+    private: PrivateOperations
+    files: FileOperations
+
+
+def lay_line(
+    settings: Settings,
+    kept: Storage,
+    people: Identity,
+    sources: Sources,
+    policy: JoinedPolicy,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Line:
+    """Reading and writing, for every ecosystem."""
+    secret, npm = people.secret, ECOSYSTEMS["npm"]
+    workers = Workers()
+    stack.callback(workers.close)
+
+    async def vanished(project: Project) -> None:
+        await renderer.vanished(project)
+
+    freshness = Freshness(kept.documents, clock, settings.freshness, lambda: kept.offline.on, vanished)
+    stack.push_async_callback(freshness.close)
+    resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
+    renderer = Renderer(
+        policy=policy,
+        resolver=resolver,
+        freshness=freshness,
+        catalogue=kept.catalogue,
+        shelf=Shelf(settings.memory_cache),
+        log=kept.log,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+        workers=workers,
+        signing_key=people.signing_key,
+        scratch=str(settings.data / "spool"),
+        missing_times=settings.npm_missing_times,
+        attestations=kept.attestations,
+    )
+    attesting = _attesting(settings, kept, people, sources, clock)
+    vouching = _vouching(kept, sources, clock, stack)
+
+    async def vouch(holding: Holding) -> Mapping[str, str]:
+        verdict = await attesting.vouch(holding)
+        return {"signature": verdict} if verdict else await vouching.vouch(holding)
+
+    verifier = Verifier(kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, vouch)
+    stack.push_async_callback(verifier.close)
+    gateway = Gateway(
+        ecosystems=ECOSYSTEMS,
+        policy=policy,
+        resolver=resolver,
+        renderer=renderer,
+        verifier=verifier,
+        catalogue=kept.catalogue,
+        blobs=kept.blobs,
+        log=kept.log,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+        vouching=vouching,
+    )
+    publishing = Publishing(
+        ecosystems=ECOSYSTEMS,
+        publishers=sources.publishers,
+        policy=policy,
+        catalogue=kept.catalogue,
+        blobs=kept.blobs["private"],
+        freshness=freshness,
+        renderer=renderer,
+        refusals=kept.refusals,
+        clock=clock,
+        secret=secret,
+        vouching=vouching,
+    )
+    jobs = Jobs()
+    stack.push_async_callback(jobs.close)
+    warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
+    stack.push_async_callback(warehouse.note_uses)
+    cache = CacheOperations(
+        ecosystems=ECOSYSTEMS,
+        warehouse=warehouse,
+        catalogue=kept.catalogue,
+        policy=policy,
+        resolver=resolver,
+        renderer=renderer,
+        verifier=verifier,
+        log=kept.log,
+        jobs=jobs,
+        clock=clock,
+        quota=settings.cache_quota,
+    )
+    in_background(cache.tend(), stack)
+    return Line(
+        cache=cache,
+        gateway=gateway,
+        publishing=publishing,
+        attesting=attesting,
+        private=PrivateOperations(
+            ecosystem=ECOSYSTEMS["pypi"],
+            stock=sources.stock,
+            policy=policy,
+            catalogue=kept.catalogue,
+            blobs=kept.blobs["private"],
+            log=kept.log,
+            clock=clock,
+            turns=publishing,
+        ),
+        files=FileOperations(
+            ecosystem=ECOSYSTEMS["pypi"],
+            catalogue=kept.catalogue,
+            attestations=kept.attestations,
+            verifier=verifier,
+        ),
+        auditing=Auditing(
+            ecosystem=npm,
+            policy=policy,
+            answers=_audit_answers(settings.npm_audit, kept, sources, clock),
+            clock=clock,
+        ),
+        searching=Searching(
+            ecosystem=npm, policy=policy, catalogue=kept.catalogue, renderer=renderer, clock=clock
+        ),
+    )
+
+
+def core_metadata(artifact: Artifact, path: Path) -> bytes | None:
+    """Core metadata out of a verified file; None where it has none or isn't what it should be."""
+    ecosystem = ECOSYSTEMS[artifact.project.ecosystem]
+    if not ecosystem.offers_metadata:
+        return None
+    try:
+        with path.open("rb") as file:
+            contents = ecosystem.inspect(artifact, file)
+    except (RegistryError, OSError) as error:
+        journal.warning("a file could not be looked into", extra={"file": artifact.filename, "error": error})
+        return None
+    return contents.metadata if contents else None
+
+
+def _vouching(kept: Storage, sources: Sources, clock: Clock, stack: AsyncExitStack) -> Vouching:
+    """Provenance of Python files; checking it has a process of its own, since it needs libraries of 60 MB."""
+    checkers = Workers(processes=1)
+    stack.callback(checkers.close)
+
+    async def checked(provenance: bytes, filename: str, sha256: str) -> Judgement:
+        return await checkers.run(judge, provenance, filename, sha256)
+
+    async def assembled(attestations: bytes, filename: str, sha256: str) -> tuple[bytes, Judgement]:
+        return await checkers.run(provenance_of, attestations, filename, sha256)
+
+    return Vouching(
+        source=sources.upstreams["pypi"],
+        attestations=kept.attestations,
+        blobs=kept.blobs,
+        log=kept.log,
+        judge=checked,
+        assemble=assembled,
+        clock=clock,
+    )
+
+
+def _audit_answers(setting: str, kept: Storage, sources: Sources, clock: Clock) -> Answers | None:
+    imported = ImportedAnswers(ECOSYSTEMS["npm"], kept.advisories)
+    upstream = UpstreamAnswers(sources.npm_services, clock)
+    if setting == "forward":
+        return FirstThatCan(upstream, imported, lambda: kept.offline.on)
+    return imported if setting == "local" else None
+
+
+def _attesting(
+    settings: Settings, kept: Storage, people: Identity, sources: Sources, clock: Clock
+) -> Attesting:
+    """The keys of npm's upstream, kept over restarts, and our own."""
+    path = settings.data / "keys" / "npm-upstream-keys.json"
+
+    keys = UpstreamKeys(
+        sources.npm_services,
+        clock,
+        kept=path.read_bytes() if path.exists() else None,
+        keep=lambda document: replace_secret(path, document),
+        alarm=alarm_in(kept.log, clock),
+    )
+    return Attesting(sources.npm_services, keys, RegistryKey(people.signing_key))

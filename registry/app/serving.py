@@ -1,0 +1,66 @@
+"""One gateway process, from its socket to its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+
+from registry import __version__
+from registry.app import assemble
+from registry.app.background import watch
+from registry.errors import ConfigurationError
+from registry.settings import Settings
+from registry.web.certificate import Certificate
+from registry.web.journal import write_journal
+from registry.web.server import listen
+
+journal = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationError before anything is served."""
+    write_journal(settings.log_level)
+    asyncio.run(serve(settings, bound_socket(settings)))
+
+
+def bound_socket(settings: Settings) -> socket.socket:
+    """The socket handed down by a parent, else one of our own. Raises ConfigurationError for a taken port."""
+    if settings.listen_fd is not None:
+        return socket.socket(fileno=settings.listen_fd)
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=1024)
+    except OSError as error:
+        raise ConfigurationError(
+            [f"Can't listen on {settings.host}:{settings.port} ({error.strerror}); set host and port."]
+        ) from error
+
+
+async def serve(settings: Settings, sock: socket.socket) -> None:
+    """The gateway, from assembled to drained."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    certificate = None
+    if settings.tls_certificate is not None:
+        certificate = Certificate(settings.tls_certificate, settings.tls_key)
+    async with assemble(settings) as (app, policy):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[None]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(policy.reload())))
+        runner = await listen(app, sock, certificate.context if certificate is not None else None)
+        watches = [asyncio.create_task(watch([settings.policy], policy.reload))]
+        if certificate is not None:
+            files = [path for path in (settings.tls_certificate, settings.tls_key) if path is not None]
+            watches.append(asyncio.create_task(watch(files, certificate.reload)))
+        gc.collect()
+        gc.freeze()  # what is here now stays: looking through it again and again would hold the loop up
+        journal.info("serving", extra={"host": settings.host, "port": settings.port, "version": __version__})
+        try:
+            await stop.wait()
+        finally:
+            for each in watches:
+                each.cancel()
+            await runner.cleanup()

@@ -1,0 +1,157 @@
+"""Where things are kept: the database, the volumes, the records."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+
+from registry.app.background import in_background
+from registry.errors import RegistryError
+from registry.identity.keys import ensure_secret
+from registry.model.events import Event, Kind
+from registry.model.ports import Clock
+from registry.pipeline.audit_operations import AuditOperations
+from registry.pipeline.inforce import JoinedPolicy
+from registry.provenance.checkpoints import LogKey, new_key
+from registry.settings import Settings
+from registry.sources.hosts import Alarm
+from registry.storage.accounts import Accounts
+from registry.storage.advisories import Advisories
+from registry.storage.attestations import Attestations
+from registry.storage.blobs import Blobs
+from registry.storage.catalogue import Catalogue
+from registry.storage.checkpoints import Checkpoints
+from registry.storage.database import Database
+from registry.storage.documents import Documents
+from registry.storage.name_lists import NameLists
+from registry.storage.offline_switch import OfflineSwitch
+from registry.storage.policy_store import PolicyStore
+from registry.storage.provenance_log import ProvenanceLog
+from registry.storage.refusals import Refusals
+from registry.storage.volume import Volume
+from registry.web.health import Probe
+
+SPOOLED_FOR = 24 * 3600.0
+"""Seconds after which a file in the spool is nobody's."""
+
+FOLLOW = 0.25
+"""Seconds between two looks at what other processes decided."""
+
+journal = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where things are kept."""
+
+    database: Database
+    log: ProvenanceLog
+    catalogue: Catalogue
+    attestations: Attestations
+    refusals: Refusals
+    policy_store: PolicyStore
+    advisories: Advisories
+    names: NameLists
+    offline: OfflineSwitch
+    accounts: Accounts
+    volumes: Mapping[str, Volume]
+    """By origin, like the blobs."""
+    blobs: Mapping[str, Blobs]
+    documents: Documents
+
+
+async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
+    """Open what is kept. A volume that isn't there is named by /-/ready and stops nothing else."""
+    for directory in (settings.data, settings.data / "keys", settings.data / "spool"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(_sweep, settings.data / "spool")
+    database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
+    stack.callback(database.close)
+    log = ProvenanceLog(database)
+    volumes = {
+        "public": Volume(settings.volume, database),
+        "private": Volume(
+            settings.data / "private" / "blobs", database, key="private", title="the private store"
+        ),
+    }
+    for volume in volumes.values():
+        stack.callback(volume.close)
+        with contextlib.suppress(RegistryError):
+            await volume.start()
+    return Storage(
+        database=database,
+        log=log,
+        catalogue=Catalogue(database),
+        attestations=Attestations(database),
+        refusals=Refusals(database),
+        policy_store=PolicyStore(database),
+        advisories=Advisories(database),
+        names=NameLists(settings.data / "names"),
+        offline=OfflineSwitch(database),
+        accounts=Accounts(database),
+        volumes=volumes,
+        blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
+        documents=Documents(volumes, database),
+    )
+
+
+def _sweep(spool: Path) -> None:
+    """Remove what an earlier process left when it was killed; whatever is used now is younger."""
+    oldest = time() - SPOOLED_FOR
+    for path in spool.iterdir():
+        with contextlib.suppress(OSError):
+            if path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExitStack) -> AuditOperations:
+    """The log's checkpoints: one at the start, more as it grows, one at the end."""
+    audit = AuditOperations(
+        checkpoints=Checkpoints(kept.database),
+        key=LogKey(ensure_secret(settings.data / "keys" / "log-key", new_key)),
+        clock=clock,
+    )
+    stack.push_async_callback(audit.seal)
+    in_background(audit.tend(), stack)
+    return audit
+
+
+async def follow(kept: Storage, policy: JoinedPolicy) -> None:
+    """Let what operators decided in another process count here too."""
+    generation = (kept.policy_store.generation(), kept.advisories.generation)
+    while True:
+        await asyncio.sleep(FOLLOW)
+        with contextlib.suppress(RegistryError):
+            kept.offline.read_again()
+            now = (kept.policy_store.generation(), kept.advisories.generation)
+            if now != generation:
+                await policy.reload()
+                generation = now
+
+
+def alarm_in(log: ProvenanceLog, clock: Clock) -> Alarm:
+    """What a part calls when an operator should look: what it is, and its particulars."""
+
+    async def alarm(what: str, detail: Mapping[str, str]) -> None:
+        journal.warning("alarm: %s", what, extra=dict(detail))
+        await log.record(
+            Event(kind=Kind.ALARM, at=clock.now(), actor="gateway", detail={"alarm": what, **detail})
+        )
+
+    return alarm
+
+
+def volume_probe(volume: Volume) -> Probe:
+    """What /-/ready asks of a volume."""
+
+    async def probe() -> str | None:
+        await volume.check()
+        return None
+
+    return probe
