@@ -30,8 +30,8 @@ from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.storage.name_lists import NameLists
-from registry.web.admin import api_routes
-from registry.web.desk import Desk
+from registry.web.api.desk import Desk
+from registry.web.api.routes import api_routes
 from registry.web.problems import error_response
 from tests.fakes import (
     AdvisoriesInMemory,

@@ -24,8 +24,8 @@ from registry.settings import Settings
 from registry.storage.advisories import Advisories
 from registry.storage.catalogue import Catalogue
 from registry.storage.petitions import Petitions
-from registry.web.desk import Desk
-from registry.web.examination import Examination
+from registry.web.api.desk import Desk
+from registry.web.api.examination import Examination
 from registry.web.health import Health
 
 

@@ -15,7 +15,7 @@ from registry.model.ports import Clock
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.settings import Settings
-from registry.web.admin import api_routes
+from registry.web.api.routes import api_routes
 from registry.web.callers import Callers
 from registry.web.health import Health, Metrics, Probe
 from registry.web.pages import Pages

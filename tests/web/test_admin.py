@@ -8,8 +8,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from registry.model.decisions import refuse
 from registry.pipeline.operations import Check
-from registry.web.endpoints import ENDPOINTS
-from registry.web.openapi import PREFIX, Endpoint
+from registry.web.api import ENDPOINTS
+from registry.web.api.openapi import PREFIX, Endpoint
 from tests.desks import ADA, DeskWorld
 from tests.identity.world import ADMIN_TOKEN, basic
 

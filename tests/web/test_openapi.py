@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from aiohttp.test_utils import TestClient, TestServer
 
-from registry.web.endpoints import ENDPOINTS
-from registry.web.openapi import PREFIX, document
+from registry.web.api import ENDPOINTS
+from registry.web.api.openapi import PREFIX, document
 from tests.desks import DeskWorld
 
 DOCUMENT = document(ENDPOINTS, "1.2.3")

@@ -15,9 +15,9 @@ from aiohttp import hdrs, web
 from registry import __version__
 from registry.errors import Forbidden, Malformed, TooLarge, Unauthenticated
 from registry.model.events import Client
-from registry.web.desk import Desk
-from registry.web.endpoints import ENDPOINTS
-from registry.web.openapi import PREFIX, Endpoint, Role, document
+from registry.web.api import ENDPOINTS
+from registry.web.api.desk import Desk
+from registry.web.api.openapi import PREFIX, Endpoint, Role, document
 from registry.web.same_site import refuse_foreign_pages
 
 Identified = Callable[[web.Request], Awaitable[Client]]

@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from registry.model.events import Client
-from registry.web.answers import Problem
-from registry.web.desk import Desk
+from registry.web.api.desk import Desk
+from registry.web.api.wire import Problem
 
 PREFIX = "/api/v1"
 

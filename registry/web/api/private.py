@@ -9,9 +9,9 @@ import msgspec
 from registry.model.attestations import Attested
 from registry.model.events import Client
 from registry.pipeline.private_operations import Changed, Rescan
-from registry.web.asks import Nothing
-from registry.web.desk import Desk
-from registry.web.openapi import Endpoint
+from registry.web.api.desk import Desk
+from registry.web.api.openapi import Endpoint
+from registry.web.api.wire import Nothing
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
