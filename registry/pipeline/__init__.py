@@ -13,5 +13,5 @@ searching     what is here, by name
 publishing    the way in for private files
 operations    what an admin can do
 
-The outside world is touched through `model/ports.py` only.
+The outside world is touched through `model/ports/` only.
 """

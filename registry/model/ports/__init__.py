@@ -1,0 +1,48 @@
+"""What the line needs of the outside world. `pipeline/` touches it through these only.
+
+Each port has a suite in `tests/contracts/` that every implementation passes, the tests' fakes included.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from registry.model.ports.bytes import Blobs, Documents, Shelf, Staging, Warehouse
+from registry.model.ports.decrees import Accounts, Advisories, OfflineSwitch, Petitions, PolicyStore
+from registry.model.ports.records import Attestations, Catalogue, Checkpoints, ProvenanceLog, Refusals
+from registry.model.ports.sources import Publisher, Services, Source, Spool, Stock
+
+__all__ = [
+    "Accounts",
+    "Advisories",
+    "Attestations",
+    "Blobs",
+    "Catalogue",
+    "Checkpoints",
+    "Clock",
+    "Documents",
+    "OfflineSwitch",
+    "Petitions",
+    "PolicyStore",
+    "ProvenanceLog",
+    "Publisher",
+    "Refusals",
+    "Services",
+    "Shelf",
+    "Source",
+    "Spool",
+    "Staging",
+    "Stock",
+    "Warehouse",
+]
+
+
+class Clock(Protocol):
+    """The time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
