@@ -15,7 +15,7 @@ from typing import Literal
 
 from registry.errors import Forbidden, Malformed, NotFound
 from registry.model.accounts import Token
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Accounts, Clock
 
 FORM = re.compile(r"rgt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -89,12 +89,9 @@ class Tokens:
         return token
 
     def _event(self, action: str, token: Token, by: Client) -> Event:
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             detail={
                 "action": action,
                 "subject": token.id,

@@ -174,12 +174,9 @@ class Users:
         self.changes += 1
 
     def _event(self, action: str, name: str, by: Client, **detail: bool) -> Event:
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             detail={"action": action, "subject": name, **detail},
         )
 

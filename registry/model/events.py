@@ -63,6 +63,28 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: Mapping[str, str | int | float | bool | None] = {}
     """What is particular to the kind: source URL, sizes, digests, policy revision, before, after."""
 
+    @classmethod
+    def decreed(
+        cls,
+        by: Client,
+        at: datetime,
+        *,
+        detail: Mapping[str, str | int | float | bool | None],
+        project: Project | None = None,
+        version: str | None = None,
+    ) -> Event:
+        """An administrative act of this client."""
+        return cls(
+            kind=Kind.ADMIN,
+            at=at,
+            actor=by.actor,
+            project=project,
+            version=version,
+            address=by.address,
+            agent=by.agent,
+            detail=detail,
+        )
+
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event with its place in the chain."""

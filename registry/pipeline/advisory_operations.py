@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from registry.model.advisories import AdvisoryStanding, Record
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Advisories, Clock
 
 
@@ -31,12 +31,9 @@ class AdvisoryOperations:
     async def settle(self, *, source: str, read: int, news: int, by: Client) -> AdvisoryStanding:
         """End an import and put it in force; logged with what was read from where."""
         now = self._clock.now()
-        event = Event(
-            kind=Kind.ADMIN,
-            at=now,
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        event = Event.decreed(
+            by,
+            now,
             detail={"action": "advisories.import", "subject": source[:200], "read": read, "news": news},
         )
         standing = await self._advisories.settle(now, event)

@@ -14,7 +14,7 @@ import msgspec
 
 from registry.errors import Conflict, Malformed, RegistryError
 from registry.model.checkpoints import Checkpoint
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Checkpoints, Clock
 from registry.provenance.chain import Break
 from registry.provenance.checkpoints import LogKey
@@ -168,12 +168,9 @@ class AuditOperations:
             raise Conflict(f"The rows up to {base.seq} were taken out already.")
         now = self._clock.now()
         made = self._key.checkpoint(through, row_hash, now, "base")
-        event = Event(
-            kind=Kind.ADMIN,
-            at=now,
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        event = Event.decreed(
+            by,
+            now,
             detail={
                 "action": "audit.prune",
                 "subject": f"rows up to {through}",

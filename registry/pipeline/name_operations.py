@@ -9,7 +9,7 @@ import msgspec
 
 from registry.errors import Malformed
 from registry.model.ecosystem import Ecosystem
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Clock, ProvenanceLog
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.policy_operations import find_ecosystem
@@ -65,12 +65,9 @@ class NameOperations:
             )
         lines = "\n".join([*names, ""])
         await asyncio.to_thread(self._write, ecosystem, lines)
-        event = Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        event = Event.decreed(
+            by,
+            self._clock.now(),
             detail={
                 "action": "policy.names",
                 "subject": ecosystem,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from registry.errors import Malformed
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Clock, OfflineSwitch
 
 
@@ -47,12 +47,9 @@ class OfflineOperations:
         if before != on:
             await self._switch.turn(
                 on=on,
-                event=Event(
-                    kind=Kind.ADMIN,
-                    at=self._clock.now(),
-                    actor=by.actor,
-                    address=by.address,
-                    agent=by.agent,
+                event=Event.decreed(
+                    by,
+                    self._clock.now(),
                     detail={
                         "action": "offline.on" if on else "offline.off",
                         "subject": "upstreams",

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from registry.errors import Conflict, Malformed, NotFound
 from registry.model.decisions import Decision, Effect, Objection
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.petitions import Petition, PetitionState
 from registry.model.ports import Clock, Petitions, Refusals
 from registry.pipeline.decrees import Decree, sound_reason
@@ -120,12 +120,9 @@ class PetitionOperations:
         return await self._petitions.answer(petition.id, state, said, by.actor, now, event)
 
     def _event(self, action: str, subject: str, by: Client, more: Mapping[str, str]) -> Event:
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             detail={"action": action, "subject": subject, **more},
         )
 

@@ -17,7 +17,7 @@ from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision, Effect
 from registry.model.ecosystem import Ecosystem
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore
 from registry.pipeline.decrees import Decree, entry_of, line_of, sound_reason
@@ -224,12 +224,9 @@ class PolicyOperations:
     def _all_allowed(self, entries: Sequence[PolicyEntry], reason: str, by: Client) -> Event:
         shown = ", ".join(f"{e.ecosystem}:{e.pattern}{e.versions}" for e in entries[:SHOWN])
         more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             detail={
                 "action": "policy.allow",
                 "subject": f"{len(entries)} names",
@@ -262,12 +259,9 @@ class PolicyOperations:
         after: str,
         reason: str | None = None,
     ) -> Event:
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
-            address=by.address,
-            agent=by.agent,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             detail={
                 "action": action,
                 "subject": f"{entry.ecosystem}:{entry.pattern}",

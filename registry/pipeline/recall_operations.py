@@ -12,7 +12,7 @@ import msgspec
 from registry.errors import Conflict, Malformed, NotFound
 from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.ports import Catalogue, Clock, PolicyStore
 from registry.pipeline.policy_operations import find_ecosystem
 from registry.provenance.report import Receipt
@@ -124,13 +124,10 @@ class RecallOperations:
     def _event(self, action: str, entry: PolicyEntry, by: Client, reason: str) -> Event:
         recalled = f"recall {entry.pattern} {entry.versions}".rstrip()
         lifted = action == "recall.lift"
-        return Event(
-            kind=Kind.ADMIN,
-            at=self._clock.now(),
-            actor=by.actor,
+        return Event.decreed(
+            by,
+            self._clock.now(),
             project=self._ecosystems[entry.ecosystem].parse_name(entry.pattern),
-            address=by.address,
-            agent=by.agent,
             detail={
                 "action": action,
                 "subject": f"{entry.ecosystem}:{entry.pattern}",
