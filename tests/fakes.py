@@ -15,7 +15,7 @@ import msgspec
 from registry.errors import Conflict, IntegrityFailed, NotFound, TooMany
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
-from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding
+from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding, Known
 from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
@@ -258,8 +258,13 @@ class CatalogueInMemory:
         rows = [row for (of, _), row in self.rows.items() if of == project]
         return tuple(sorted(rows, key=lambda row: (row.first_seen, row.artifact.filename)))
 
-    async def pins(self, project: Project) -> Mapping[str, Digest]:
-        return {row.artifact.filename: row.pin for row in await self.holdings(project) if row.pin is not None}
+    async def known(self, project: Project) -> Mapping[str, Known]:
+        return {
+            row.artifact.filename: Known(
+                row.first_seen, row.pin, row.blob is not None, row.metadata_blob, row.blob_size
+            )
+            for row in await self.holdings(project)
+        }
 
     async def remember(
         self,

@@ -1,4 +1,8 @@
-"""An artifact is one file of a project: a wheel, an sdist, an npm tarball."""
+"""An artifact is one file of a project: a wheel, an sdist, an npm tarball.
+
+A project may have ten thousand. None of these values can be part of a cycle, so the garbage collector doesn't
+look at them (`gc=False`): it would hold the loop up.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ STRONG = frozenset({"sha512", "sha384", "sha256"})
 """Those that bytes may be trusted by."""
 
 
-class Digest(msgspec.Struct, frozen=True, order=True):
+class Digest(msgspec.Struct, frozen=True, order=True, gc=False):
     """A hash of bytes: algorithm as hashlib spells it, value in lower-case hex."""
 
     algorithm: str
@@ -38,7 +42,7 @@ def strongest(digests: Iterable[Digest]) -> Digest | None:
     return min(known, key=lambda d: STRENGTH.index(d.algorithm), default=None)
 
 
-class Signature(msgspec.Struct, frozen=True):
+class Signature(msgspec.Struct, frozen=True, gc=False):
     """A registry's signature of one file, as npm has it in `dist.signatures`."""
 
     keyid: str
@@ -47,7 +51,7 @@ class Signature(msgspec.Struct, frozen=True):
     """DER, in base64."""
 
 
-class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+class Artifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a source says about one file. A claim until its bytes were verified."""
 
     project: Project
@@ -84,7 +88,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """Parts that we only pass on, as the ecosystem encodes them. Never stored in the database."""
 
 
-class Holding(msgspec.Struct, frozen=True, kw_only=True):
+class Holding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we know for ourselves about an artifact: the row that the file door decides by."""
 
     artifact: Artifact
@@ -102,3 +106,15 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the source no longer lists it (or it was unpublished here)."""
     conflict: Digest | None = None
     """Another digest that the source announced later; the file is refused unless we hold the pinned bytes."""
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What a row says about a file as far as an index needs it."""
+
+    first_seen: datetime
+    pin: Digest | None = None
+    held: bool = False
+    metadata: str | None = None
+    """sha256 of the core metadata that we extracted ourselves."""
+    size: int | None = None
+    """Of the verified bytes."""

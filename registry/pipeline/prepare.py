@@ -15,7 +15,7 @@ import msgspec
 from isal import igzip
 
 from registry.ecosystems import ECOSYSTEMS
-from registry.model.artifacts import STRONG, Artifact, Digest, strongest
+from registry.model.artifacts import STRONG, Artifact, Digest, Known, strongest
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation, Status
 from registry.model.names import Project
@@ -24,6 +24,8 @@ from registry.provenance.signatures import RegistryKey, message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of what nobody tells the time of."""
+AT_ONCE = 500
+"""Files that are decoded in one go: a few milliseconds' work."""
 KEPT_HERE = "here"
 """The provenance URL of a file whose provenance no source offers, and we do."""
 
@@ -44,18 +46,6 @@ class Rules(Protocol):
 
     def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
         """All objections against one file."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What our own rows say about a file, as far as an index needs it."""
-
-    first_seen: datetime
-    pin: Digest | None = None
-    held: bool = False
-    metadata: str | None = None
-    """sha256 of the core metadata that we extracted ourselves."""
-    size: int | None = None
-    """Of the verified bytes."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -336,10 +326,32 @@ def weak(artifact: Artifact) -> Objection:
     )
 
 
+class _Packed(msgspec.Struct):
+    """A Prepared as it crosses a process boundary."""
+
+    rest: Prepared
+    artifacts: list[bytes]
+    """Msgpack, `AT_ONCE` in each."""
+
+
 def prepare_packed(job: bytes, rules: Rules) -> bytes:
     """The same over a process boundary: thousands of values cross it as bytes in a few milliseconds, pickled
     they would hold the interpreter for tenths of a second."""
-    return msgspec.msgpack.encode(prepare(msgspec.msgpack.decode(job, type=Job), rules))
+    prepared = prepare(msgspec.msgpack.decode(job, type=Job), rules)
+    artifacts = prepared.artifacts
+    pieces = [
+        msgspec.msgpack.encode(artifacts[at : at + AT_ONCE]) for at in range(0, len(artifacts), AT_ONCE)
+    ]
+    return msgspec.msgpack.encode(_Packed(msgspec.structs.replace(prepared, artifacts=()), pieces))
+
+
+def unpack_prepared(answer: bytes) -> Prepared:
+    """What `prepare_packed` gave. Between two pieces other threads of this process get their turn."""
+    packed = msgspec.msgpack.decode(answer, type=_Packed)
+    artifacts: list[Artifact] = []
+    for piece in packed.artifacts:
+        artifacts += msgspec.msgpack.decode(piece, type=tuple[Artifact, ...])
+    return msgspec.structs.replace(packed.rest, artifacts=tuple(artifacts))
 
 
 def with_objection(decision: Decision, objection: Objection) -> Decision:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from registry.errors import NotFound, Refused
-from registry.model.artifacts import Artifact, Holding
+from registry.model.artifacts import Artifact
 from registry.model.decisions import Refusal
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
@@ -25,7 +25,7 @@ from registry.model.ports import Attestations, Catalogue, Clock, ProvenanceLog, 
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
-from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare, prepare_packed
+from registry.pipeline.prepare import Job, Prepared, Wanted, prepare, prepare_packed, unpack_prepared
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.workers import Workers
 
@@ -225,14 +225,14 @@ class Renderer:
         learns: bool = False,
     ) -> Prepared:
         policy: Policy = self._policy.current
-        rows = await self._catalogue.holdings(project)
+        known = await self._catalogue.known(project)
         attested = await self._attestations.attested(project)
         job = Job(
             project=project,
             attested=frozenset(name for name, each in attested.items() if each.provenance),
             document=document,
             origin=document.origin,
-            known={},
+            known=known,
             root=root,
             secret=self._secret,
             signing_key=self._signing_key,
@@ -245,9 +245,9 @@ class Renderer:
         )
         rules = policy.artifact_rules(project)
         if not document.path and len(document.body) <= LARGE:
-            return prepare(msgspec.structs.replace(job, known=_known(rows)), rules)
-        packed = await asyncio.to_thread(_packed, job, rows)
-        del rows
+            return prepare(job, rules)
+        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
+        del job, known
         if not document.path:
             return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
         try:
@@ -258,7 +258,7 @@ class Renderer:
             raise
 
     async def _unpacked(self, answer: bytes) -> Prepared:
-        prepared = await asyncio.to_thread(msgspec.msgpack.decode, answer, type=Prepared)
+        prepared = await asyncio.to_thread(unpack_prepared, answer)
         if prepared.rendition is not None and prepared.rendition.path:
             weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
         return prepared
@@ -281,23 +281,6 @@ def _weight(rendition: Rendition | None) -> int:
 
 def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
-
-
-def _packed(job: Job, rows: tuple[Holding, ...]) -> bytes:
-    return msgspec.msgpack.encode(msgspec.structs.replace(job, known=_known(rows)))
-
-
-def _known(rows: tuple[Holding, ...]) -> Mapping[str, Known]:
-    return {
-        row.artifact.filename: Known(
-            first_seen=row.first_seen,
-            pin=row.pin,
-            held=row.blob is not None,
-            metadata=row.metadata_blob,
-            size=row.blob_size,
-        )
-        for row in rows
-    }
 
 
 def _quarantined(artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:

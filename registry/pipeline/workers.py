@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from registry.errors import Unavailable
@@ -37,10 +38,11 @@ class Workers:
     ) -> Result:
         """Do `work` in a process of the pool. Raises what it raises, and Unavailable when its process died
         (out of memory, most likely)."""
-        assert not kwargs
         pool = self._pool = self._pool or self._start()
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+            # In a thread, since it may start a process, which takes the caller tens of milliseconds.
+            future = await asyncio.to_thread(pool.submit, partial(work, *args, **kwargs))
+            return await asyncio.wrap_future(future)
         except BrokenProcessPool as error:
             journal.error("a worker process died while preparing a document")
             if self._pool is pool:

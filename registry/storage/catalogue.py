@@ -10,12 +10,12 @@ import apsw
 import msgspec
 
 from registry.errors import Conflict, NotFound
-from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.artifacts import Artifact, Holding, Known
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.storage import pinning
 from registry.storage.database import Database, Row
-from registry.storage.holdings import COLUMNS, FACTS, facts_of, holding_of, row_of
+from registry.storage.holdings import COLUMNS, FACTS, KNOWN, facts_of, holding_of, known_of, row_of
 from registry.storage.provenance_log import append
 
 _replace = msgspec.structs.replace
@@ -25,6 +25,7 @@ _ALL = (
     f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
     " ORDER BY first_seen, filename"
 )
+_KNOWN = f"SELECT filename, {KNOWN} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _WRITE = (
     f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
     f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
@@ -56,15 +57,14 @@ class Catalogue:
             lambda connection: tuple(holding_of(project, row) for row in _rows(connection, project))
         )
 
-    async def pins(self, project: Project) -> Mapping[str, Digest]:
-        """File name → the digest of first sight."""
-        rows = await self._database.scan(
-            lambda connection: connection.execute(
-                "SELECT filename, pin FROM artifact WHERE ecosystem = ? AND project = ? AND pin IS NOT NULL",
-                (project.ecosystem, project.name),
-            ).fetchall()
+    async def known(self, project: Project) -> Mapping[str, Known]:
+        """File name → what its row says, as far as an index needs it."""
+        return await self._database.scan(
+            lambda connection: {
+                str(row[0]): known_of(row)
+                for row in connection.execute(_KNOWN, (project.ecosystem, project.name)).fetchall()
+            }
         )
-        return {str(filename): Digest.parse(str(pin)) for filename, pin in rows}
 
     async def remember(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry.model.artifacts import Artifact, Digest, Holding, Signature
+from registry.model.artifacts import Artifact, Digest, Holding, Known, Signature
 from registry.model.names import Project
 from registry.storage.database import Row
 from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
@@ -19,6 +19,9 @@ STATE = "origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict
 """Columns that say what we know for ourselves."""
 
 COLUMNS = f"{FACTS}, {STATE}"
+
+KNOWN = "first_seen, pin, blob IS NOT NULL, metadata_blob, blob_size"
+"""Columns of what an index needs to know."""
 
 
 def facts_of(artifact: Artifact) -> Row:
@@ -92,6 +95,12 @@ def holding_of(project: Project, row: Row) -> Holding:
         gone=bool(gone),
         conflict=_digest(conflict),
     )
+
+
+def known_of(row: Row) -> Known:
+    """The value of a row of a file name and KNOWN."""
+    _, first_seen, pin, held, metadata, size = row
+    return Known(moment_of(first_seen), _digest(pin), bool(held), metadata, size)
 
 
 def _signatures(text: str) -> tuple[Signature, ...]:

@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from tests.bench import page, static, systems
+from tests.bench import large, page, static, systems
 from tests.bench.capture import capture
 from tests.bench.crowd import Crowd, crowded
 from tests.bench.measure import Findings, installs, measured, warm
@@ -55,7 +55,9 @@ def main() -> None:
             with other.running(scratch):
                 set_up(other)
                 found.append(measured(other, 1, asked.seconds))
-    text = page.table(found, cold, restarted, crowd)
+    text = "\n\n".join(
+        (page.table(found, cold, restarted, crowd), large.table(large.measured(scratch / "large")))
+    )
     print(text)
     if asked.write:
         page.write(text, versions)

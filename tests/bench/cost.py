@@ -33,6 +33,21 @@ def peak_memory(pid: int) -> int:
     return sum(_memory(each, "VmHWM") for each in tree(pid))
 
 
+def resident(pid: int) -> tuple[int, int]:
+    """What the tree has in memory now, in bytes: pages that its processes share counted for each, and once."""
+    each, once = 0, 0
+    for process in tree(pid):
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except OSError:  # it has just ended
+            continue
+        found = {
+            words[0]: int(words[1]) * 1024 for line in lines if (words := line.split())[0] in {"Rss:", "Pss:"}
+        }
+        each, once = each + found.get("Rss:", 0), once + found.get("Pss:", 0)
+    return each, once
+
+
 def forget_peak(pid: int) -> None:
     """Let the peaks of the tree begin anew."""
     for each in tree(pid):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from registry.errors import Conflict, NotFound
-from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.artifacts import Artifact, Digest, Holding, Known
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.ports import Catalogue, ProvenanceLog
 from tests.contracts.conftest import Ports
@@ -57,7 +57,7 @@ def with_digests(known: Artifact, *digests: Digest) -> Artifact:
 async def test_what_was_never_seen_is_not_known(catalogue: Catalogue) -> None:
     assert await catalogue.holding(FOO, "foo-1.0.tar.gz") is None
     assert await catalogue.holdings(FOO) == ()
-    assert await catalogue.pins(FOO) == {}
+    assert await catalogue.known(FOO) == {}
     assert await catalogue.origin(FOO) is None
 
 
@@ -71,7 +71,8 @@ async def test_every_fact_is_kept_except_what_is_only_carried(catalogue: Catalog
 async def test_first_sight_pins_the_strongest_strong_digest(catalogue: Catalogue) -> None:
     weak = artifact("foo-0.9.tar.gz", sha(b"0.9", "sha1"), sha(b"0.9", "md5"))
     await catalogue.remember(FOO, [WHEEL, weak], "public", NOW)
-    assert await catalogue.pins(FOO) == {WHEEL.filename: sha(b"1.0", "sha512")}
+    pins = {WHEEL.filename: sha(b"1.0", "sha512"), weak.filename: None}
+    assert await catalogue.known(FOO) == {name: Known(NOW, pin) for name, pin in pins.items()}
     assert (await row(catalogue, weak)).pin is None
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from registry.ecosystems import ECOSYSTEMS
-from registry.model.artifacts import Digest
+from registry.model.artifacts import Digest, Known
 from registry.model.decisions import Effect
 from registry.model.indexes import Document
-from registry.pipeline.prepare import Job, Known, Prepared, Wanted, prepare, unpack, weak, with_objection
+from registry.pipeline.prepare import Job, Prepared, Wanted, prepare, unpack, weak, with_objection
 from registry.policy.loader import parse_policy
 from tests.policy.worlds import GUARDED, KNOWN, NOW
 from tests.upstream import Distribution, make_sdist, make_wheel

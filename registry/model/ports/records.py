@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from registry.model.artifacts import Artifact, Digest, Holding
+from registry.model.artifacts import Artifact, Holding, Known
 from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
@@ -23,8 +23,8 @@ class Catalogue(Protocol):
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
 
-    async def pins(self, project: Project) -> Mapping[str, Digest]:
-        """File name → the digest of first sight."""
+    async def known(self, project: Project) -> Mapping[str, Known]:
+        """File name → what its row says, as far as an index needs it. Cheaper than `holdings`."""
 
     async def remember(
         self,
