@@ -236,8 +236,9 @@ class DocumentsInMemory:
     async def drop(self, project: Project) -> None:
         self.kept.pop(project, None)
 
-    async def known(self, project: Project) -> bool:
-        return project in self.kept
+    async def standing(self, project: Project) -> Document | None:
+        kept = self.kept.get(project)
+        return kept and _replace(kept, body=b"")
 
     async def names(self, ecosystem: str) -> tuple[str, ...]:
         return tuple(sorted(project.name for project in self.kept if project.ecosystem == ecosystem))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -30,7 +31,7 @@ from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.jobs import Jobs
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
-from registry.pipeline.rendering import Renderer
+from registry.pipeline.rendering import Renderer, decoded, encoded
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
@@ -40,7 +41,13 @@ from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
 from registry.sources.attestations import judge, provenance_of
 from registry.storage.shelf import Shelf
+from registry.storage.shelf_files import ShelfFiles
 from registry.storage.warehouse import Warehouse
+
+SHELF_BYTES = 1 << 30
+"""Of renditions on local disk, which are made again when they are gone."""
+_RENDERS = ("ecosystems", "model", "pipeline", "policy", "provenance")
+"""Folders of the program whose change may change a rendition."""
 
 journal = logging.getLogger(__name__)
 
@@ -84,7 +91,7 @@ def lay_line(
         resolver=resolver,
         freshness=freshness,
         catalogue=kept.catalogue,
-        shelf=Shelf(settings.memory_cache),
+        shelf=_shelf(settings, people, stack),
         log=kept.log,
         refusals=kept.refusals,
         clock=clock,
@@ -95,6 +102,7 @@ def lay_line(
         missing_times=settings.npm_missing_times,
         attestations=kept.attestations,
     )
+    stack.push_async_callback(renderer.close)
     attesting = _attesting(settings, kept, people, sources, clock)
     vouching = _vouching(kept, sources, clock, stack)
 
@@ -180,6 +188,17 @@ def lay_line(
             ecosystem=npm, policy=policy, catalogue=kept.catalogue, renderer=renderer, clock=clock
         ),
     )
+
+
+def _shelf(settings: Settings, people: Identity, stack: AsyncExitStack) -> Shelf:
+    """Renditions in memory, and on local disk for as long as what they are made by is the same."""
+    recipe = hashlib.sha256(f"{people.signing_key}\0{settings.npm_missing_times}\0".encode() + people.secret)
+    for folder in _RENDERS:
+        for path in sorted((Path(__file__).parents[1] / folder).rglob("*.py")):
+            recipe.update(path.read_bytes())
+    files = ShelfFiles(settings.data / "shelf", recipe.hexdigest(), SHELF_BYTES)
+    stack.push_async_callback(files.close)
+    return Shelf(settings.memory_cache, files, encoded, decoded)
 
 
 def core_metadata(artifact: Artifact, path: Path) -> bytes | None:

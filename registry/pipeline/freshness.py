@@ -191,7 +191,7 @@ class Freshness:
         if currency is not None and currency.origin == origin:
             self._known.move_to_end(project)
             return currency
-        document = await self._documents.get(project)
+        document = await self._documents.standing(project)
         if document is None or document.origin != origin:
             return None
         since = (self._clock.now() - document.checked).total_seconds()

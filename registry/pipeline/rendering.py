@@ -10,6 +10,7 @@ import logging
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
 from registry.pipeline.prepare import Job, Prepared, Wanted, prepare, prepare_packed, unpack_prepared
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.singleflight import Flights
 from registry.pipeline.workers import Workers
 
 LARGE = 256 * 1024
@@ -50,14 +52,34 @@ class IndexAnswer:
     """Seconds since the source last confirmed the document."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shelved:
+class Shelved(msgspec.Struct, frozen=True):
+    """An entry of the shelf: what came of rendering, and what that depends on."""
+
     rendition: Rendition | None
     refused: Refusal | None
     revision: str
     sha256: str
-    until: float | None
-    """Monotonic time when a hold ends and this is no longer right."""
+    until: datetime | None
+    """When a hold ends and this is no longer right."""
+
+
+_SHELVED = msgspec.msgpack.Decoder(Shelved)
+
+
+def encoded(entry: object) -> bytes | None:
+    """An entry's bytes, for a shelf that outlives the process; None for one whose body is in a file."""
+    if not isinstance(entry, Shelved) or (entry.rendition is not None and entry.rendition.path):
+        return None
+    return msgspec.msgpack.encode(entry)
+
+
+def decoded(data: bytes) -> tuple[Shelved, int] | None:
+    """The entry and what it counts for; None for bytes that another release wrote."""
+    try:
+        entry = _SHELVED.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    return entry, _weight(entry.rendition)
 
 
 class Renderer:
@@ -98,6 +120,9 @@ class Renderer:
         self._scratch = scratch
         self._missing_times = missing_times
         self._one_at_a_time = asyncio.Lock()
+        self._flights: Flights[tuple[object, ...], Shelved] = Flights()
+        self._changes: dict[tuple[str, ...], int] = {}
+        """How often our own rows about a project changed, for those where they did."""
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
         """What is wanted of a project.
@@ -112,11 +137,9 @@ class Renderer:
                 age = int(self._clock.monotonic() - currency.checked)
                 return _answer(project, wanted, shelved, "HIT", age)
         current = await self.current(project, wanted, root)
-        shelved = self._shelved(key, current.currency.sha256)
-        if shelved is None:
-            document = current.document or await self._freshness.document(project, current.currency.origin)
-            prepared = await self._prepare(project, document, wanted, root)
-            shelved = await self._put(key, prepared, document)
+        shelved = self._shelved(key, current.currency.sha256) or await self._made(
+            key, project, wanted, current
+        )
         return _answer(project, wanted, shelved, current.state, current.age)
 
     async def kept(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
@@ -128,11 +151,10 @@ class Renderer:
         if currency is None or currency.sha256 is None:
             return None
         key = (project.ecosystem, project.name, *wanted.key, root)
-        shelved = self._shelved(key, currency.sha256)
-        if shelved is None:
-            document = await self._freshness.document(project, "public")
-            shelved = await self._put(key, await self._prepare(project, document, wanted, root), document)
-        return _answer(project, wanted, shelved, "HIT", int(self._clock.monotonic() - currency.checked))
+        age = int(self._clock.monotonic() - currency.checked)
+        current = Current(currency, None, "HIT", age)
+        shelved = self._shelved(key, currency.sha256) or await self._made(key, project, wanted, current)
+        return _answer(project, wanted, shelved, "HIT", age)
 
     async def unfiltered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
         """A private document as its back end has it now, for a client that will write it back (N12)."""
@@ -167,29 +189,54 @@ class Renderer:
 
     async def forget(self, project: Project) -> None:
         """Our own rows about the project changed: render it anew."""
-        self._shelf.drop((project.ecosystem, project.name))
+        key = (project.ecosystem, project.name)
+        self._changes[key] = self._changes.get(key, 0) + 1
+        self._shelf.drop(key)
 
-    def _shelved(self, key: tuple[str, ...], sha256: str | None) -> _Shelved | None:
+    async def close(self) -> None:
+        """End what is being rendered."""
+        await self._flights.close()
+
+    async def _made(
+        self, key: tuple[str, ...], project: Project, wanted: Wanted, current: Current
+    ) -> Shelved:
+        """Rendered now, once for all who ask meanwhile."""
+        changes, sha256 = self._changes.get(key[:2], 0), current.currency.sha256
+
+        async def make() -> Shelved:
+            document = current.document or await self._freshness.document(project, current.currency.origin)
+            return await self._put(
+                key, await self._prepare(project, document, wanted, key[-1]), document, changes
+            )
+
+        return await self._flights.join((*key, sha256, changes, self._policy.current.revision), make)
+
+    def _shelved(self, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
         entry = self._shelf.get(key)
-        if not isinstance(entry, _Shelved) or entry.sha256 != sha256:
+        if not isinstance(entry, Shelved) or entry.sha256 != sha256:
             return None
         if entry.revision != self._policy.current.revision:
             return None
-        due = entry.until is not None and self._clock.monotonic() >= entry.until
+        due = entry.until is not None and self._clock.now() >= entry.until
         return None if due else entry
 
-    async def _put(self, key: tuple[str, ...], prepared: Prepared, document: Document) -> _Shelved:
+    async def _put(
+        self, key: tuple[str, ...], prepared: Prepared, document: Document, changes: int
+    ) -> Shelved:
+        """Shelve it, unless our rows have changed (`_changes`) since the rendering began."""
         if prepared.refusals:
             await self._refusals.disclose(prepared.refusals, self._clock.now())
-        until = None
-        if prepared.changes_at is not None:
-            until = self._clock.monotonic() + (prepared.changes_at - self._clock.now()).total_seconds()
-        entry = _Shelved(prepared.rendition, prepared.refused, prepared.revision, document.sha256, until)
-        self._shelf.put(key, entry, _weight(prepared.rendition))
+        entry = Shelved(
+            prepared.rendition, prepared.refused, prepared.revision, document.sha256, prepared.changes_at
+        )
+        if self._changes.get(key[:2], 0) == changes:
+            self._shelf.put(key, entry, _weight(prepared.rendition))
         return entry
 
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
+        key = (project.ecosystem, project.name)
+        changes = self._changes.get(key, 0)
         prepared = await self._prepare(project, document, wanted, root, learns=True)
         quarantined = prepared.status is not None and prepared.status.status == "quarantined"
         artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
@@ -199,7 +246,7 @@ class Renderer:
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:
-            await self._put((project.ecosystem, project.name, *wanted.key, root), prepared, document)
+            await self._put((*key, *wanted.key, root), prepared, document, changes)
 
     async def _alarm(self, project: Project, alarms: tuple[str, ...]) -> None:
         journal.warning(
@@ -264,7 +311,7 @@ class Renderer:
         return prepared
 
 
-def _answer(project: Project, wanted: Wanted, shelved: _Shelved, state: str, age: int) -> IndexAnswer:
+def _answer(project: Project, wanted: Wanted, shelved: Shelved, state: str, age: int) -> IndexAnswer:
     if shelved.refused is not None:
         raise Refused(shelved.refused)
     if shelved.rendition is None:

@@ -4,7 +4,7 @@
     volume = Volume(root, database); await volume.start()
     Blobs, Documents                over a volume
     Catalogue, ProvenanceLog, Refusals, PolicyStore, Accounts    over the database
-    Shelf                           in memory
+    Shelf, ShelfFiles               in memory, and on the local disk
 
 Each implements the port of its name in `model/ports.py`. The order of an ingest, which a crash at any point
 leaves consistent: temp file, fsync, rename, fsync of the directory, commit of the row, last bytes.

@@ -119,9 +119,9 @@ class Documents:
         await self._database.write(job)
         await self._remove(project, before)
 
-    async def known(self, project: Project) -> bool:
-        """Whether a document is kept, without reading it."""
-        return self._row(project) is not None
+    async def standing(self, project: Project) -> Document | None:
+        """What is known about the kept document: its body isn't read, and left empty."""
+        return self._row(project)
 
     async def names(self, ecosystem: str) -> tuple[str, ...]:
         """Names of all projects with a kept document, sorted."""

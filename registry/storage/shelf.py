@@ -1,8 +1,14 @@
-"""Rendered indexes in memory: the least recently used go when their bytes exceed the bound."""
+"""Rendered indexes in memory: the least recently used go when their bytes exceed the bound.
+
+Behind them may be the same on local disk (`shelf_files`), from where they come back after a restart.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+
+from registry.storage.shelf_files import ShelfFiles
 
 _Key = tuple[str, ...]
 _PROJECT = 2
@@ -12,8 +18,19 @@ _PROJECT = 2
 class Shelf:
     """The port's implementation; every key begins with (ecosystem, project)."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        files: ShelfFiles | None = None,
+        encode: Callable[[object], bytes | None] = lambda _: None,
+        decode: Callable[[bytes], tuple[object, int] | None] = lambda _: None,
+    ) -> None:
+        """`encode` gives an entry's bytes for `files`, None for one that is of memory only; `decode` gives
+        the entry and its size back, None for bytes that aren't one."""
         self._max = max_bytes
+        self._files = files
+        self._encode = encode
+        self._decode = decode
         self._bytes = 0
         self._entries: OrderedDict[_Key, tuple[object, int]] = OrderedDict()
         self._projects: dict[_Key, set[_Key]] = {}
@@ -27,12 +44,25 @@ class Shelf:
         """What was put under the key, which thereby becomes the last to go."""
         found = self._entries.get(key)
         if found is None:
-            return None
+            return self._from_file(key)
         self._entries.move_to_end(key)
         return found[0]
 
     def put(self, key: _Key, entry: object, size: int) -> None:
-        """Keep `entry`; one that is larger than the whole shelf isn't kept."""
+        """Keep `entry`; one that is larger than the whole shelf isn't kept in memory."""
+        self._keep(key, entry, size)
+        if self._files is not None and (encoded := self._encode(entry)) is not None:
+            self._files.put(key, encoded)
+
+    def _from_file(self, key: _Key) -> object | None:
+        data = self._files.get(key) if self._files is not None else None
+        decoded = self._decode(data) if data is not None else None
+        if decoded is None:
+            return None
+        self._keep(key, *decoded)
+        return decoded[0]
+
+    def _keep(self, key: _Key, entry: object, size: int) -> None:
         self._forget(key)
         if size > self._max:
             return
@@ -50,6 +80,8 @@ class Shelf:
             near = set(self._entries)
         for key in [key for key in near if key[: len(prefix)] == prefix]:
             self._forget(key)
+        if self._files is not None:
+            self._files.drop(prefix[:_PROJECT])
 
     def _forget(self, key: _Key) -> None:
         found = self._entries.pop(key, None)

@@ -158,7 +158,7 @@ async def test_a_document_that_cannot_be_read_is_the_sources_failure(line: Line)
     line.upstream.say(DEMO, b'{"files": 1}')
     with pytest.raises(SourceFailed):
         await line.renderer.rendered(DEMO, JSON, ROOT)
-    assert not await line.documents.known(DEMO)
+    assert await line.documents.standing(DEMO) is None
     assert await line.catalogue.holdings(DEMO) == ()
 
 

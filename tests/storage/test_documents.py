@@ -44,7 +44,7 @@ async def test_a_damaged_document_is_forgotten(storage: Storage, damage: Callabl
     (path,) = files(storage)
     damage(path)
     assert await storage.documents.get(FOO) is None
-    assert not await storage.documents.known(FOO)
+    assert await storage.documents.standing(FOO) is None
     await storage.documents.put(FOO, OLD)
     assert await storage.documents.get(FOO) == OLD
 

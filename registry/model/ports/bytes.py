@@ -66,8 +66,8 @@ class Documents(Protocol):
     async def drop(self, project: Project) -> None:
         """Forget it."""
 
-    async def known(self, project: Project) -> bool:
-        """Whether a document is kept, without reading it."""
+    async def standing(self, project: Project) -> Document | None:
+        """What is known about the kept document: its body isn't read, and left empty."""
 
     async def names(self, ecosystem: str) -> tuple[str, ...]:
         """Names of all projects with a kept document, sorted."""

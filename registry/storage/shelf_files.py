@@ -1,0 +1,135 @@
+"""Rendered indexes on local disk, so that a restart renders nothing again. All of it may be deleted any time.
+
+    <directory>/<recipe>/ab/<project>/<key>   16 bytes of BLAKE2b over the rest, then the entry
+
+Names are hex. `recipe` names all that an entry depends on beside its key: the program and its settings.
+Nothing is fsynced: an entry that a crash has torn fails its check, and is rendered again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import threading
+from pathlib import Path
+
+from registry.errors import Unavailable
+from registry.storage.durable import read_whole
+from registry.storage.pool import Pool
+
+_Key = tuple[str, ...]
+_CHECK = 16
+_PATIENCE = 5.0
+_SPARED = 0.8
+"""How much of its bound is left of a shelf that has grown over it."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class ShelfFiles:
+    """Bytes by key; every key begins with (ecosystem, project). Used from one event loop."""
+
+    def __init__(self, directory: Path, recipe: str, max_bytes: int) -> None:
+        """What other recipes left in `directory` is removed, behind the caller's back."""
+        self._root = directory / hashlib.sha256(recipe.encode()).hexdigest()[:32]
+        self._max = max_bytes
+        self._bytes = 0
+        self._waiting: dict[Path, bytes] = {}
+        """Entries that are still to be written."""
+        self._lock = threading.Lock()
+        self._pool = Pool("the shelf", 1)
+        self._pool.post(lambda: self._tidy(directory))
+
+    def get(self, key: _Key) -> bytes | None:
+        """What was put under the key, if it is written and whole."""
+        try:
+            data = read_whole(self._path(key))
+        except OSError:
+            return None
+        entry = data[_CHECK:]
+        return entry if _check(entry) == data[:_CHECK] else None
+
+    def put(self, key: _Key, entry: bytes) -> None:
+        """Keep it, soon; a failure is nobody's concern."""
+        path = self._path(key)
+        with self._lock:
+            self._waiting[path] = entry
+        self._pool.post(lambda: self._write(path))
+
+    def drop(self, project: _Key) -> None:
+        """Forget all entries of (ecosystem, project), at once."""
+        folder = self._folder(project)
+        with self._lock:
+            for path in [path for path in self._waiting if path.parent == folder]:
+                del self._waiting[path]
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def settle(self) -> None:
+        """Wait until what was put is written. Raises Unavailable when the disk hangs."""
+        await self._pool.run(lambda: None, _PATIENCE)
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread."""
+        with contextlib.suppress(Unavailable):
+            await self.settle()
+        self._pool.close()
+
+    def _folder(self, project: _Key) -> Path:
+        name = hashlib.sha256("\n".join(project).encode()).hexdigest()[:32]
+        return self._root / name[:2] / name
+
+    def _path(self, key: _Key) -> Path:
+        return self._folder(key[:2]) / hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
+
+    def _write(self, path: Path) -> None:
+        temp = path.with_suffix(".new")
+        with self._lock:
+            entry = self._waiting.pop(path, None)
+            if entry is None:
+                return
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                temp.write_bytes(_check(entry) + entry)
+                temp.replace(path)
+            except OSError as error:
+                _LOG.debug("the shelf on disk kept nothing: %s", error)
+                return
+        self._bytes += _CHECK + len(entry)
+        if self._bytes > self._max:
+            self._shrink()
+
+    def _tidy(self, directory: Path) -> None:
+        with contextlib.suppress(OSError):
+            for other in directory.iterdir():
+                if other != self._root:
+                    shutil.rmtree(other, ignore_errors=True)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Count what is here, and remove the entries written longest ago where it is too much."""
+        found = sorted(_files(self._root))
+        self._bytes = sum(size for _, size, _ in found)
+        for _, size, path in found if self._bytes > self._max else ():
+            if self._bytes <= self._max * _SPARED:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+            self._bytes -= size
+
+
+def _check(entry: bytes) -> bytes:
+    return hashlib.blake2b(entry, digest_size=_CHECK).digest()
+
+
+def _files(root: Path) -> list[tuple[float, int, Path]]:
+    found = []
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+    return found
