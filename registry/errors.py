@@ -108,6 +108,13 @@ class TooLarge(RegistryError):
     status = 413
     title = "Too large"
 
+    @classmethod
+    def of_upload(cls, limit: int) -> TooLarge:
+        """A file to publish has more than `limit` bytes."""
+        return cls(
+            f"The file is larger than {limit} bytes, the `upload_limit` here; an admin may raise that."
+        )
+
 
 class Misdirected(RegistryError):
     """The Host header names a host that isn't ours."""

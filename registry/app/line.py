@@ -138,6 +138,7 @@ def lay_line(
         clock=clock,
         secret=secret,
         vouching=vouching,
+        workers=workers,
     )
     jobs = Jobs()
     stack.push_async_callback(jobs.close)

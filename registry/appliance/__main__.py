@@ -118,7 +118,7 @@ def _back_ends(
         if name == "pypiserver":
             parts.append(back_ends.pypiserver(premises.private, port))
         else:
-            parts.append(back_ends.verdaccio(premises.private, port, settings.upload_limit))
+            parts.append(back_ends.verdaccio(premises.private, port))
         handed[f"REGISTRY_{name.upper()}_URL"] = f"http://127.0.0.1:{port}/"
         handed[f"REGISTRY_{name.upper()}_CREDENTIALS"] = str(credentials)
     return parts

@@ -50,7 +50,7 @@ def pypiserver(private: Path, port: int) -> Part:
     return _part("pypiserver", command, private, {"TMPDIR": str(private / "tmp")})
 
 
-def verdaccio(private: Path, port: int, upload_limit: int) -> Part:
+def verdaccio(private: Path, port: int) -> Part:
     """The keeper of the private npm packages. Writes its configuration."""
     config = private / "verdaccio.yaml"
     values = {
@@ -58,7 +58,7 @@ def verdaccio(private: Path, port: int, upload_limit: int) -> Part:
         "VERDACCIO_LISTEN": json.dumps(f"127.0.0.1:{port}"),
         "VERDACCIO_HTPASSWD": json.dumps(str(_htpasswd(private, "verdaccio"))),
         "VERDACCIO_USER": credentials.USER,
-        "VERDACCIO_MAX_BODY_SIZE": str(upload_limit * 3 // 2),
+        "VERDACCIO_PLUGINS": json.dumps(str(VERDACCIO / "plugins")),
     }
     template = Template((VERDACCIO / "config.yaml").read_text("utf-8"))
     replace_secret(config, template.safe_substitute(values).encode())

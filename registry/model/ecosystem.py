@@ -119,9 +119,10 @@ class Ecosystem:
     # publication
     parse_upload: Callable[[Upload, IO[bytes]], Publication]
     """A form upload and its spooled file → a publication. Raises Malformed (digests, names, structure)."""
-    parse_document: Callable[[Project, bytes], Publication | None] | None = None
-    """A publish document with the file inside it (npm's PUT) → a publication, or None when it only changes
-    what is published (deprecation, owners). Raises Malformed. None where there are only forms."""
+    parse_document: Callable[[Project, bytes, IO[bytes]], Publication | None] | None = None
+    """A publish document (npm's PUT) with the file inside it, which is written to another, empty one → a
+    publication, or None when it only changes what is published (deprecation, owners). Raises Malformed,
+    TooLarge. None where there are only forms."""
     project_of: Callable[[str], Project] | None = None
     """Whose a file is by its name alone. Raises Malformed. None where names don't say."""
     adopt: Callable[[Upload, IO[bytes]], Publication] | None = None

@@ -10,6 +10,9 @@ import msgspec
 from registry.model.artifacts import Artifact
 from registry.model.names import Project
 
+DOCUMENT_BYTES = 16 << 20
+"""Of JSON beside a file, or without one (deprecation, owners), at most. Verdaccio takes a little more."""
+
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload form (twine, uv publish) brought, its file spooled and hashed by us."""

@@ -7,12 +7,24 @@ committed; a crash before that leaves bytes in a back end that nobody can see, a
 from __future__ import annotations
 
 import asyncio
+import mmap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
-from registry.errors import Conflict, Forbidden, Malformed, NotFound, Refused, SourceFailed, Unauthenticated
+from registry.ecosystems import ECOSYSTEMS
+from registry.errors import (
+    Conflict,
+    Forbidden,
+    Malformed,
+    NotFound,
+    Refused,
+    SourceFailed,
+    TooLarge,
+    Unauthenticated,
+)
 from registry.model.artifacts import Artifact, Holding
 from registry.model.asks import AmendAsk
 from registry.model.decisions import refuse
@@ -25,6 +37,10 @@ from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.vouching import Vouching
+from registry.pipeline.workers import Workers
+
+LARGE = 4 * 1024 * 1024
+"""A publish document of more bytes is taken apart by a worker process."""
 
 
 class Publishing:
@@ -44,6 +60,7 @@ class Publishing:
         clock: Clock,
         secret: bytes,
         vouching: Vouching,
+        workers: Workers,
     ) -> None:
         """`blobs` keeps the private side's metadata files."""
         self._ecosystems = ecosystems
@@ -57,6 +74,7 @@ class Publishing:
         self._clock = clock
         self._secret = secret
         self._vouching = vouching
+        self._workers = workers
 
     async def upload(
         self, ecosystem: str, upload: Upload, spool: Path, root: str, client: Client
@@ -70,16 +88,21 @@ class Publishing:
         return await self._accept(publication, spool, root, client)
 
     async def document(
-        self, project: Project, body: bytes, spool: Path, root: str, client: Client
+        self, project: Project, sent: Path, spool: Path, limit: int, root: str, client: Client
     ) -> Artifact | None:
-        """An npm publish document, as sent, also lying in `spool`; None when it publishes nothing but
-        changes what is published (deprecation, owners): that is an amendment."""
-        parse = self._ecosystems[project.ecosystem].parse_document
-        if parse is None:
-            raise Malformed("This ecosystem publishes by form upload.")
-        publication = await asyncio.to_thread(parse, project, body)
+        """An npm publish document that lies in `sent` and whose file comes to lie in `spool`; None when it
+        publishes nothing but changes what is published (deprecation, owners): that is an amendment.
+
+        Raises like `upload`, and TooLarge for a file of more than `limit` bytes.
+        """
+        if sent.stat().st_size > LARGE:  # noqa: ASYNC240  local disk, one system call
+            publication = await self._workers.run(take_apart, project, sent, spool)
+        else:
+            publication = await asyncio.to_thread(take_apart, project, sent, spool)
         if publication is None:
             return None
+        if (publication.artifact.size or 0) > limit:
+            raise TooLarge.of_upload(limit)
         return await self._accept(publication, spool, root, client)
 
     async def amend(
@@ -170,6 +193,20 @@ class Publishing:
             agent=client.agent,
             detail=dict(detail),
         )
+
+
+def take_apart(project: Project, sent: Path, spool: Path) -> Publication | None:
+    """A publish document in a file → the publication, its file written to another. Its memory doesn't grow
+    with either: the document is mapped, not read. Raises Malformed, TooLarge."""
+    parse = ECOSYSTEMS[project.ecosystem].parse_document
+    if parse is None:
+        raise Malformed("This ecosystem publishes by form upload.")
+    if not sent.stat().st_size:
+        raise Malformed("The publication is empty.")
+    with sent.open("rb") as document, spool.open("w+b") as file:
+        # Not closed by hand: views of it end when the last of them does.
+        mapped = mmap.mmap(document.fileno(), 0, access=mmap.ACCESS_READ)
+        return parse(project, cast("bytes", mapped), file)
 
 
 def may_publish(client: Client) -> None:

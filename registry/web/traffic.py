@@ -46,7 +46,7 @@ from registry.web.responses import (
 )
 from registry.web.services import Services
 from registry.web.site import Site
-from registry.web.uploads import read_document, read_form, spool
+from registry.web.uploads import change_in, read_change, read_document, read_form, spool
 
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 
@@ -208,15 +208,18 @@ class Traffic:
         self, request: web.Request, ecosystem: Ecosystem, ask: PublishAsk, root: str, client: Client
     ) -> web.StreamResponse:
         may_publish(client)
+        limit = self._upload_limit
         async with spool(self._spool) as path:
             if ask.project is None:
-                upload = await read_form(request, path, self._upload_limit)
+                upload = await read_form(request, path, limit)
                 artifact = await self._publishing.upload(ecosystem.name, upload, path, root, client)
                 return web.json_response({"ok": True, "filename": artifact.filename})
-            body = await read_document(request, path, self._upload_limit)
-            published = await self._publishing.document(ask.project, body, path, root, client)
-        if published is not None:
-            return web.json_response({"ok": True, "success": True}, status=201)
+            await read_document(request, path, limit)
+            async with spool(self._spool) as file:
+                published = await self._publishing.document(ask.project, path, file, limit, root, client)
+            if published is not None:
+                return web.json_response({"ok": True, "success": True}, status=201)
+            body = change_in(path)
         change = AmendAsk(ask.project, "document")
         below = ecosystem.source_path(ask.project)
         return _passed_on(await self._publishing.amend(change, "PUT", below, body, client))
@@ -225,8 +228,7 @@ class Traffic:
         self, request: web.Request, ask: AmendAsk, target: Target, below: str, client: Client
     ) -> web.StreamResponse:
         may_publish(client)
-        async with spool(self._spool) as path:
-            body = await read_document(request, path, self._upload_limit)
+        body = await read_change(request)
         path_only = below.partition("?")[0]
         return _passed_on(await self._publishing.amend(ask, target.method, path_only, body, client))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import tempfile
@@ -14,7 +13,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from registry.errors import Malformed, RegistryError, TooLarge, Unavailable
-from registry.model.publications import Upload
+from registry.model.publications import DOCUMENT_BYTES, Upload
 
 FIELDS = 200
 """Text fields of a form at most; the core metadata of a project fills about forty."""
@@ -96,22 +95,44 @@ async def read_form(request: web.Request, path: Path, limit: int) -> Upload:
     )
 
 
-async def read_document(request: web.Request, path: Path, limit: int) -> bytes:
-    """Read a JSON body whole, also into `path`. Raises TooLarge beyond `limit` bytes."""
-    if request.content_length is not None and request.content_length > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
+async def read_document(request: web.Request, path: Path, limit: int) -> None:
+    """Spool a JSON body that carries a file of `limit` bytes at most, in base64.
+
+    Raises TooLarge for a body that holds more than that; what is inside is looked at later.
+    """
+    most = (limit + 2) // 3 * 4 + DOCUMENT_BYTES
+    if (request.content_length or 0) > most:
+        raise TooLarge.of_upload(limit)
+    size = 0
     try:
-        async for chunk in request.content.iter_chunked(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            chunks.append(chunk)
-        body = b"".join(chunks)
-        await asyncio.to_thread(path.write_bytes, body)
+        with path.open("wb") as file:
+            async for chunk in request.content.iter_chunked(CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise TooLarge.of_upload(limit)
+                file.write(chunk)
     except OSError as error:
         raise _broken_off(error) from error
-    return body
+
+
+async def read_change(request: web.Request) -> bytes:
+    """A JSON body that carries no file, whole. Raises TooLarge beyond what any change of a project needs."""
+    body = bytearray()
+    try:
+        async for chunk in request.content.iter_chunked(CHUNK):
+            body += chunk
+            if len(body) > DOCUMENT_BYTES:
+                raise _too_long()
+    except OSError as error:
+        raise _broken_off(error) from error
+    return bytes(body)
+
+
+def change_in(path: Path) -> bytes:
+    """A spooled body that turned out to carry no file. Raises TooLarge like `read_change`."""
+    if path.stat().st_size > DOCUMENT_BYTES:
+        raise _too_long()
+    return path.read_bytes()
 
 
 async def _read_field(part: BodyPartReader, room: int) -> bytes:
@@ -129,7 +150,7 @@ async def _spool_part(part: BodyPartReader, path: Path, limit: int, hashes: _Has
         while chunk := await part.read_chunk(CHUNK):
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise TooLarge.of_upload(limit)
             hashes.update(chunk)
             file.write(chunk)
     return size
@@ -146,5 +167,5 @@ def _too_wordy() -> TooLarge:
     return TooLarge("The upload form's text fields are larger than any package's metadata.")
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The upload is larger than {limit} bytes; an operator sets the limit in registry.toml.")
+def _too_long() -> TooLarge:
+    return TooLarge(f"A change without a file is a document of {DOCUMENT_BYTES >> 20} MiB at most.")

@@ -24,7 +24,7 @@ def private(tmp_path: Path) -> Path:
 def parts(private: Path, python_port: int = 4001, npm_port: int = 4002) -> dict[str, Part]:
     return {
         "pypiserver": back_ends.pypiserver(private, python_port),
-        "verdaccio": back_ends.verdaccio(private, npm_port, 1000),
+        "verdaccio": back_ends.verdaccio(private, npm_port),
     }
 
 

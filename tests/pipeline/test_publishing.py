@@ -19,6 +19,7 @@ from registry.model.events import Client, Kind
 from registry.model.publications import Publication, Upload
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.pipeline.vouching import Vouching
+from registry.pipeline.workers import Workers
 from tests.desks import ADA
 from tests.fakes import BlobsInDirectory
 from tests.pipeline.line import SECRET, Line, Taking
@@ -43,6 +44,7 @@ class Dock:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.line, self.taking = folder, Line(folder), Taking()
+        self.workers = Workers(processes=1)
         self.publishing = Publishing(
             ecosystems=ECOSYSTEMS,
             publishers=dict.fromkeys(ECOSYSTEMS, self.taking),
@@ -55,6 +57,7 @@ class Dock:
             clock=self.line.clock,
             secret=SECRET,
             vouching=cast("Vouching", Nobody()),
+            workers=self.workers,
         )
 
     async def upload(

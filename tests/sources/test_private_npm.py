@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -41,7 +40,7 @@ def verdaccio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     private = make_folders(tmp_path_factory.mktemp("verdaccio"))
     port = free_port()
     credentials = back_ends.make_credentials(private, "verdaccio")
-    with running(back_ends.verdaccio(private, port, 50_000_000), f"http://127.0.0.1:{port}/-/ping"):
+    with running(back_ends.verdaccio(private, port), f"http://127.0.0.1:{port}/-/ping"):
         yield Running(port, credentials)
 
 
@@ -62,35 +61,25 @@ def publisher(client: Client) -> VerdaccioPublisher:
     return VerdaccioPublisher(NPM, client, clock=CLOCK)
 
 
-def publication(made: Tarball) -> Publication:
+def publication(made: Tarball, **fields: str) -> Publication:
     project = NPM.parse_name(made.name)
     digests = tuple(Digest(name, hashlib.new(name, made.data).hexdigest()) for name in ("sha512", "sha1"))
     return Publication(
         project=project,
         artifact=Artifact(project=project, filename=made.filename, version=made.version, digests=digests),
+        body=json.dumps(
+            {
+                "_id": made.name,
+                "name": made.name,
+                "dist-tags": {"latest": made.version},
+                "versions": {made.version: npm_version(made, "http://registry.example") | fields},
+            }
+        ).encode(),
     )
 
 
-def document(made: Tarball) -> bytes:
-    """What npm publish sends."""
-    attachment = {
-        "content_type": "application/octet-stream",
-        "data": base64.b64encode(made.data).decode(),
-        "length": len(made.data),
-    }
-    return json.dumps(
-        {
-            "_id": made.name,
-            "name": made.name,
-            "dist-tags": {"latest": made.version},
-            "versions": {made.version: npm_version(made, "http://registry.example")},
-            "_attachments": {made.filename: attachment},
-        }
-    ).encode()
-
-
 async def publish(publisher: VerdaccioPublisher, made: Tarball, spool: Path) -> Artifact:
-    await asyncio.to_thread(spool.write_bytes, document(made))
+    await asyncio.to_thread(spool.write_bytes, made.data)
     await publisher.publish(publication(made), spool)
     return publication(made).artifact
 
@@ -135,6 +124,44 @@ async def test_publishing_the_same_bytes_again_is_fine_and_other_bytes_are_a_con
     with pytest.raises(Conflict, match="other bytes"):
         await publish(publisher, make_tarball("acme-twice", "1.0.0", padding=10), tmp_path / "spool")
     assert await fetch(source, artifact) == made.data
+
+
+async def test_a_tarball_that_an_earlier_try_left_is_replaced(
+    client: Client, publisher: VerdaccioPublisher, source: VerdaccioSource, tmp_path: Path
+) -> None:
+    made = make_tarball("@acme/half", "1.0.0")
+    assert (
+        await put(client, "@acme%2fhalf", b'{"name": "@acme/half", "versions": {}, "dist-tags": {}}') == 201
+    )
+    left = f"-/publishing/@acme%2fhalf/tarball/{made.filename}"
+    assert await put(client, left, b"half a tarball", "application/octet-stream") == 201
+    artifact = await publish(publisher, made, tmp_path / "spool")
+    assert await fetch(source, artifact) == made.data
+
+
+async def test_a_version_that_is_born_deprecated_leaves_the_others_alone(
+    publisher: VerdaccioPublisher, source: VerdaccioSource, tmp_path: Path
+) -> None:
+    await publish(publisher, make_tarball("acme-old", "1.0.0"), tmp_path / "spool")
+    late = make_tarball("acme-old", "1.1.0")
+    await asyncio.to_thread((tmp_path / "spool").write_bytes, late.data)
+    await publisher.publish(publication(late, deprecated="use another"), tmp_path / "spool")
+    kept = await source.index(NPM.parse_name("acme-old"), None)
+    assert kept is not None
+    listed = NPM.read_index(NPM.parse_name("acme-old"), kept)
+    assert {each.version for each in listed.artifacts} == {"1.0.0", "1.1.0"}
+
+
+async def put(client: Client, path: str, data: bytes, content_type: str = "application/json") -> int:
+    headers = {"Content-Type": content_type}
+    return (await client.send("PUT", client.home.join(path), headers=headers, data=data)).status
+
+
+async def test_the_way_of_streams_needs_the_right_to_publish(verdaccio: Running) -> None:
+    stranger = back_end_client(verdaccio.credentials, verdaccio.port, password="wrong")
+    for way in ("tarball/half-1.0.0.tgz", "version/1.0.0"):
+        assert await put(stranger, f"-/publishing/@acme%2fhalf/{way}", b"{}") in {401, 403}
+    await stranger.close()
 
 
 async def test_what_is_not_there_is_not_found(source: VerdaccioSource) -> None:
@@ -193,7 +220,7 @@ async def test_tags_deprecation_and_unpublishing_are_passed_on(
 async def test_without_the_credential_nothing_is_given_or_taken(verdaccio: Running, tmp_path: Path) -> None:
     stranger = back_end_client(verdaccio.credentials, verdaccio.port, password="wrong")
     made = make_tarball("acme-stranger", "1.0.0")
-    with pytest.raises(SourceFailed, match="did not take"):
+    with pytest.raises(SourceFailed, match="credentials"):
         await publish(VerdaccioPublisher(NPM, stranger, clock=CLOCK), made, tmp_path / "spool")
     with pytest.raises(SourceFailed, match="credentials"):
         await fetch(VerdaccioSource(NPM, stranger, clock=CLOCK), publication(made).artifact)

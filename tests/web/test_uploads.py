@@ -16,10 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, given, settings
 
-from registry.errors import RegistryError, Unavailable
+from registry.errors import RegistryError, TooLarge, Unavailable
 from registry.model.publications import Upload
 from registry.web import uploads
-from registry.web.uploads import read_document, read_form, spool
+from registry.web.uploads import change_in, read_change, read_document, read_form, spool
 
 FILE = b"PK\x03\x04 the bytes of a wheel" * 100
 LIMIT = 10_000
@@ -43,6 +43,12 @@ class Desk:
     async def document(self, request: web.Request) -> web.Response:
         return await self._take(request, read_document)
 
+    async def change(self, request: web.Request) -> web.Response:
+        async def read(request: web.Request, _path: Path, _limit: int) -> bytes:
+            return await read_change(request)
+
+        return await self._take(request, read)
+
     async def _take(self, request: web.Request, read: Any) -> web.Response:
         self.taken = None
         try:
@@ -58,7 +64,9 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[tuple[Desk, aiohttp.ClientSession]]:
     made = Desk(tmp_path)
     app = web.Application(client_max_size=2**20)
-    app.add_routes([web.post("/form", made.form), web.post("/document", made.document)])
+    app.add_routes(
+        [web.post("/form", made.form), web.post("/document", made.document), web.post("/change", made.change)]
+    )
     async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
         yield made, session
     assert not list(tmp_path.iterdir())
@@ -175,17 +183,42 @@ async def test_a_damaged_form_is_never_a_defect(
     assert response.status in {200, 400, 413}
 
 
-async def test_a_document_is_read_whole_within_its_limit(desk: tuple[Desk, aiohttp.ClientSession]) -> None:
+async def endless() -> AsyncIterator[bytes]:
+    for _ in range(100):
+        yield b"x" * 1_000
+
+
+async def test_a_document_is_spooled_within_what_its_file_may_have(
+    desk: tuple[Desk, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In base64, and some JSON around it."""
+    monkeypatch.setattr(uploads, "DOCUMENT_BYTES", 1_000)
     made, session = desk
-    assert (await session.post("/document", data=b"{}" * 100)).status == 200
-    assert made.taken == made.spooled == b"{}" * 100
-    assert (await session.post("/document", data=b"x" * (LIMIT + 1))).status == 413
+    whole = b"x" * (LIMIT * 4 // 3 + 1_000)
+    assert (await session.post("/document", data=whole)).status == 200
+    assert made.spooled == whole
+    for more in (whole + b"12345", endless()):
+        response = await session.post("/document", data=more)
+        assert response.status == 413
+        assert f"{LIMIT} bytes" in (said := await response.text())
+        assert "upload_limit" in said
 
-    async def endless() -> AsyncIterator[bytes]:
-        for _ in range(100):
-            yield b"x" * 1_000
 
-    assert (await session.post("/document", data=endless())).status == 413
+async def test_a_change_is_a_small_document(
+    desk: tuple[Desk, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(uploads, "DOCUMENT_BYTES", 1_000)
+    made, session = desk
+    assert (await session.post("/change", data=b"x" * 1_000)).status == 200
+    assert made.taken == b"x" * 1_000
+    assert (await session.post("/change", data=b"x" * 1_001)).status == 413
+    assert (await session.post("/change", data=endless())).status == 413
+    async with spool(tmp_path) as path:
+        path.write_bytes(b"x" * 1_000)
+        assert change_in(path) == b"x" * 1_000
+        path.write_bytes(b"x" * 1_001)
+        with pytest.raises(TooLarge):
+            change_in(path)
 
 
 @pytest.mark.parametrize("path", ["/form", "/document"])

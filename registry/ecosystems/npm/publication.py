@@ -1,8 +1,9 @@
-"""`npm publish` sends one JSON document, the tarball inside it in base64: read, checked, taken apart.
+"""`npm publish` sends one JSON document, the tarball inside it in base64: taken apart, read, checked.
 
-What the document says and what the tarball says must agree. The public registry doesn't check that, and
-a package whose packument hides a dependency or an install script of its tarball is the result (manifest
-confusion).
+The tarball goes piece by piece into a file, and only views of the document are held, so that a large package
+takes no more memory than a small one. What the document says and what the tarball says must agree. The public
+registry doesn't check that, and a package whose packument hides a dependency or an install script of its
+tarball is the result (manifest confusion).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import io
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -26,13 +26,15 @@ from registry.ecosystems.npm.names import (
     require_publishable,
     tarball_name,
 )
-from registry.errors import Malformed
+from registry.errors import Malformed, TooLarge
 from registry.model.artifacts import Artifact, Digest
 from registry.model.names import Project
-from registry.model.publications import Publication, Upload
+from registry.model.publications import DOCUMENT_BYTES, Publication, Upload
 
 _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+_PIECE = 1 << 20
+"""Characters of base64 that are decoded at once; a multiple of four."""
 
 
 def parse_upload(_upload: Upload, _file: IO[bytes]) -> NoReturn:
@@ -40,24 +42,27 @@ def parse_upload(_upload: Upload, _file: IO[bytes]) -> NoReturn:
     raise Malformed("npm packages are published as a JSON document (npm publish), not as an upload form.")
 
 
-def parse_document(project: Project, body: bytes) -> Publication | None:
-    """The publication in a PUT document; None for one without a tarball (deprecate, owners).
+def parse_document(project: Project, sent: bytes, tarball: IO[bytes]) -> Publication | None:
+    """The publication in a PUT document, which may be a map of a file; None for one without a tarball
+    (deprecate, owners).
 
-    Its `body` is the document without the tarball, our digests in its `dist`. Raises Malformed wherever
-    address, document, attachment and tarball disagree.
+    The tarball is written to `tarball`, an empty file. The publication's `body` is the document without it,
+    our digests in its `dist`. Raises Malformed wherever address, document, attachment and tarball disagree,
+    and TooLarge for more document than any package's manifest and readme.
     """
-    document = _fields(body, "The document")
-    attachments = _fields(document.get("_attachments"), "'_attachments'")
+    document = _fields(sent, "The document")
+    attachments = _fields(document.pop("_attachments", None), "'_attachments'")
     if not attachments:
         return None
+    _require_bounded(document)
     require_publishable(project)
     _require_equal(value(document.get("name")), project.name, "The document's name", "the address's")
     version, manifest = _only_version(project, document)
-    tarball = _attached(project, version, attachments)
-    digests = tuple(Digest(a, hashlib.new(a, tarball).hexdigest()) for a in ("sha512", "sha256", "sha1"))
+    size, digests = _detach(_attached(project, version, attachments), tarball)
     dist = _fields(manifest.get("dist"), "'dist'")
     _require_announced(dist, digests)
-    _require_same_manifest(read_manifest(io.BytesIO(tarball)), manifest, project, version)
+    tarball.seek(0)
+    _require_same_manifest(read_manifest(tarball), manifest, project, version)
     _require_tags(document, version)
     manifest["dist"] = _encoded(
         dist | {"integrity": _integrity(digests[0]), "shasum": _encoded(digests[2].hex)}
@@ -68,13 +73,19 @@ def parse_document(project: Project, body: bytes) -> Publication | None:
         filename=tarball_name(project, version),
         version=version,
         digests=digests,
-        size=len(tarball),
+        size=size,
         install_script=runs_scripts(manifest),
         carried=carried,
     )
-    del document["_attachments"]
     document["versions"] = _encoded({version: msgspec.Raw(carried)})
     return Publication(project=project, artifact=artifact, body=msgspec.json.encode(document))
+
+
+def _require_bounded(document: Fields) -> None:
+    if sum(len(memoryview(carried)) for carried in document.values()) > DOCUMENT_BYTES:
+        raise TooLarge(
+            f"package.json and readme are larger than {DOCUMENT_BYTES >> 20} MiB together: shorten them."
+        )
 
 
 def _only_version(project: Project, document: Fields) -> tuple[str, Fields]:
@@ -95,8 +106,8 @@ def _only_version(project: Project, document: Fields) -> tuple[str, Fields]:
     return version, manifest
 
 
-def _attached(project: Project, version: str, attachments: Fields) -> bytes:
-    """The one attachment's bytes; npm names it after the whole name, others after the base."""
+def _attached(project: Project, version: str, attachments: Fields) -> Fields:
+    """The one attachment; npm names it after the whole name, others after the base."""
     expected = {f"{project.name}-{version}.tgz", tarball_name(project, version)}
     if any(name.endswith(".sigstore") for name in attachments):
         raise Malformed("Provenance bundles can't be kept here yet: publish without --provenance.")
@@ -104,15 +115,32 @@ def _attached(project: Project, version: str, attachments: Fields) -> bytes:
         raise Malformed(
             f"The document must bring exactly one attachment, named '{tarball_name(project, version)}'."
         )
-    attachment = _fields(next(iter(attachments.values())), "The attachment")
-    data, length = value(attachment.get("data")), value(attachment.get("length"))
+    return _fields(next(iter(attachments.values())), "The attachment")
+
+
+def _detach(attachment: Fields, tarball: IO[bytes]) -> tuple[int, tuple[Digest, ...]]:
+    """Write an attachment's bytes to a file; gives their size and digests, the strongest first."""
+    data = memoryview(attachment.get("data", b'""'))
+    encoded, size = data[1:-1] if bytes(data[:1]) == b'"' else data[:0], 0
+    hashes = [hashlib.new(algorithm) for algorithm in ("sha512", "sha256", "sha1")]
+    for start in range(0, len(encoded), _PIECE):
+        piece = _decoded(encoded[start : start + _PIECE], last=start + _PIECE >= len(encoded))
+        size += tarball.write(piece)
+        for each in hashes:
+            each.update(piece)
+    if not size or value(attachment.get("length")) != size:
+        raise Malformed("The attachment's length is not that of its data: the upload was cut, publish again.")
+    return size, tuple(Digest(each.name, each.hexdigest()) for each in hashes)
+
+
+def _decoded(piece: memoryview, *, last: bool) -> bytes:
     try:
-        tarball = base64.b64decode(data if isinstance(data, str) else "", validate=True)
+        decoded = base64.b64decode(piece, validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("The attachment's data is not base64.") from None
-    if not tarball or length != len(tarball):
-        raise Malformed("The attachment's length is not that of its data: the upload was cut, publish again.")
-    return tarball
+    if not last and len(decoded) * 4 != len(piece) * 3:  # padding in the middle
+        raise Malformed("The attachment's data is not base64.")
+    return decoded
 
 
 def _require_announced(dist: Fields, digests: tuple[Digest, ...]) -> None:

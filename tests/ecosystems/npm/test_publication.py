@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from registry.ecosystems.npm import NPM
-from registry.errors import Malformed
+from registry.errors import Malformed, TooLarge
 from registry.model.artifacts import Digest
-from registry.model.publications import Publication, Upload
+from registry.model.publications import DOCUMENT_BYTES, Publication, Upload
 from tests.ecosystems.npm.world import integrity, package, publication
 
 NAME = "@acme/tool"
@@ -19,7 +19,7 @@ NAME = "@acme/tool"
 def parse(document: Any, name: str = NAME) -> Publication | None:
     assert NPM.parse_document is not None
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return NPM.parse_document(NPM.parse_name(name), body)
+    return NPM.parse_document(NPM.parse_name(name), body, io.BytesIO())
 
 
 def accepted(document: Any, name: str = NAME) -> Publication:
@@ -170,6 +170,33 @@ def test_a_tarball_that_tries_a_trick_is_refused_before_anyone_else_opens_it() -
     attachment(document).update(data=base64.b64encode(data).decode(), length=len(data))
     document["versions"]["1.0.0"]["dist"] = {}
     with pytest.raises(Malformed, match="gzipped tar"):
+        parse(document)
+
+
+@pytest.mark.parametrize("piece", [4, 8, 64, 1 << 20])
+def test_the_tarball_is_written_piece_by_piece(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr("registry.ecosystems.npm.publication._PIECE", piece)
+    document = publication(NAME, "1.0.0")
+    written = io.BytesIO()
+    assert NPM.parse_document is not None
+    found = NPM.parse_document(NPM.parse_name(NAME), json.dumps(document).encode(), written)
+    assert found is not None
+    assert written.getvalue() == base64.b64decode(attachment(document)["data"])
+    assert found.artifact.size == len(written.getvalue())
+
+
+@pytest.mark.parametrize("piece", [4, 8, 1 << 20])
+def test_padding_ends_the_tarball_wherever_a_piece_ends(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr("registry.ecosystems.npm.publication._PIECE", piece)
+    document = publication(NAME, "1.0.0")
+    attachment(document).update(data="QQ==" + attachment(document)["data"])
+    with pytest.raises(Malformed, match="not base64"):
+        parse(document)
+
+
+def test_a_manifest_of_megabytes_is_too_large() -> None:
+    document = publication(NAME, "1.0.0") | {"readme": "x" * DOCUMENT_BYTES}
+    with pytest.raises(TooLarge, match="readme"):
         parse(document)
 
 

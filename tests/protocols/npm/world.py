@@ -156,7 +156,7 @@ def verdaccio(folder: Path) -> Iterator[BackEnds]:
     private = make_folders(folder)
     port = free_port()
     credentials = back_ends.make_credentials(private, "verdaccio")
-    with running(back_ends.verdaccio(private, port, 50_000_000), f"http://127.0.0.1:{port}/-/ping"):
+    with running(back_ends.verdaccio(private, port), f"http://127.0.0.1:{port}/-/ping"):
         yield BackEnds(
             {
                 "REGISTRY_VERDACCIO_URL": f"http://127.0.0.1:{port}/",
