@@ -16,7 +16,7 @@ from registry.errors import Conflict, IntegrityFailed, NotFound, TooMany
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding, Known
-from registry.model.attestations import Attested
+from registry.model.attestations import Attested, vouched
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
@@ -244,6 +244,11 @@ class DocumentsInMemory:
         return tuple(sorted(project.name for project in self.kept if project.ecosystem == ecosystem))
 
 
+def _looked_at(row: Holding) -> Holding:
+    """As a catalogue gives it where nobody has looked at any attestation."""
+    return msgspec.structs.replace(row, artifact=vouched(row.artifact, None))
+
+
 class CatalogueInMemory:
     """Catalogue."""
 
@@ -253,10 +258,11 @@ class CatalogueInMemory:
         self._log = log
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
-        return self.rows.get((project, filename))
+        row = self.rows.get((project, filename))
+        return None if row is None else _looked_at(row)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
-        rows = [row for (of, _), row in self.rows.items() if of == project]
+        rows = [_looked_at(row) for (of, _), row in self.rows.items() if of == project]
         return tuple(sorted(rows, key=lambda row: (row.first_seen, row.artifact.filename)))
 
     async def known(self, project: Project) -> Mapping[str, Known]:
@@ -670,6 +676,9 @@ class AttestationsInMemory:
 
     async def attested(self, project: Project) -> Mapping[str, Attested]:
         return self.rows.get(project, {})
+
+    async def of(self, project: Project, filename: str) -> Attested | None:
+        return self.rows.get(project, {}).get(filename)
 
     async def attest(self, project: Project, attested: Attested) -> None:
         self.rows.setdefault(project, {})[attested.filename] = attested

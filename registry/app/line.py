@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from registry.app.storage import Storage, alarm_in
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import RegistryError
 from registry.identity.keys import replace_secret
-from registry.model.artifacts import Artifact, Holding
+from registry.model.artifacts import Artifact
 from registry.model.attestations import Judgement
 from registry.model.names import Project
 from registry.model.ports import Clock
@@ -104,13 +103,10 @@ def lay_line(
     )
     stack.push_async_callback(renderer.close)
     attesting = _attesting(settings, kept, people, sources, clock)
-    vouching = _vouching(kept, sources, clock, stack)
-
-    async def vouch(holding: Holding) -> Mapping[str, str]:
-        verdict = await attesting.vouch(holding)
-        return {"signature": verdict} if verdict else await vouching.vouch(holding)
-
-    verifier = Verifier(kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, vouch)
+    vouching = _vouching(kept, sources, attesting, clock, stack)
+    verifier = Verifier(
+        kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, vouching.vouch
+    )
     stack.push_async_callback(verifier.close)
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
@@ -216,7 +212,9 @@ def core_metadata(artifact: Artifact, path: Path) -> bytes | None:
     return contents.metadata if contents else None
 
 
-def _vouching(kept: Storage, sources: Sources, clock: Clock, stack: AsyncExitStack) -> Vouching:
+def _vouching(
+    kept: Storage, sources: Sources, attesting: Attesting, clock: Clock, stack: AsyncExitStack
+) -> Vouching:
     """Provenance of Python files; checking it has a process of its own, since it needs libraries of 60 MB."""
     checkers = Workers(processes=1)
     stack.callback(checkers.close)
@@ -230,10 +228,12 @@ def _vouching(kept: Storage, sources: Sources, clock: Clock, stack: AsyncExitSta
     return Vouching(
         source=sources.upstreams["pypi"],
         attestations=kept.attestations,
+        catalogue=kept.catalogue,
         blobs=kept.blobs,
         log=kept.log,
         judge=checked,
         assemble=assembled,
+        signature=attesting.vouch,
         clock=clock,
     )
 

@@ -84,6 +84,16 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether an install would run code of the package (npm `hasInstallScript`, any sdist)."""
     signatures: tuple[Signature, ...] = ()
     """As its registry announces them, unchecked; ours where we are its registry."""
+    publisher: str = ""
+    """Who published it: as its registry tells (npm), or as a checked attestation says (PyPI); else empty."""
+    handover: str = ""
+    """How its publisher differs from those of the releases before it, in words that follow on name and
+    version; empty where that is no news or nobody knows."""
+    attestation: str = ""
+    """What looking at its attestations or its registry's signature came to: a `Verdict`, `pending` where that
+    is done when the file is asked for, empty where nobody looked. Kept beside the row, not in it."""
+    doubt: str = ""
+    """Why it isn't `verified`; kept where `attestation` is."""
     carried: bytes | msgspec.Raw = b""
     """Parts that we only pass on, as the ecosystem encodes them. Never stored in the database."""
 

@@ -1,4 +1,4 @@
-"""Who built a file: PEP 740 attestations, checked, and what came of it."""
+"""Who built a file: attestations and registry signatures, checked, and what came of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from registry.model.artifacts import Artifact
 
 Verdict = Literal["verified", "failed", "unchecked"]
 """verified: every attestation holds for this file and its publisher. failed: one doesn't. unchecked: there
@@ -31,3 +33,23 @@ class Attested(msgspec.Struct, frozen=True, kw_only=True):
     checked: datetime
     provenance: str = ""
     """sha256 (hex) of the provenance document among its origin's blobs; empty where none is kept."""
+    handover: str = ""
+    """How the publisher differs from those verified for earlier releases, as in `Artifact.handover`."""
+
+
+def vouched(artifact: Artifact, judgement: Judgement | None, handover: str = "") -> Artifact:
+    """The artifact with what is known of who built it; `pending` where nobody has looked yet.
+
+    Where neither provenance nor signature is announced there is nothing to look at.
+    """
+    if judgement is None:
+        looks = bool(artifact.provenance or artifact.signatures)
+        return msgspec.structs.replace(artifact, attestation="pending") if looks else artifact
+    publisher = judgement.publisher if judgement.verdict == "verified" else ""
+    return msgspec.structs.replace(
+        artifact,
+        attestation=judgement.verdict,
+        doubt=judgement.reason,
+        publisher=publisher or artifact.publisher,
+        handover=handover or artifact.handover,
+    )

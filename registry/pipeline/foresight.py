@@ -18,7 +18,7 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProvenanceLog
-from registry.pipeline.policy_operations import LONG_AGO, Pin
+from registry.pipeline.policy_operations import LONG_AGO, Pin, unseen
 
 State = Literal["allowed", "held", "refused", "absent", "mismatch"]
 """absent: nothing is known here of this version, and its name may pass. mismatch: its files here have other
@@ -177,8 +177,7 @@ class Foresight:
             return _refused(pin, [name])
         holdings = [h for h in await self._catalogue.holdings(project) if h.artifact.version == pin.version]
         if not holdings:
-            unseen = Artifact(project=project, version=pin.version or "", filename="", published=LONG_AGO)
-            known = policy.decide_artifact(unseen, None, now)
+            known = policy.decide_artifact(unseen(project, pin.version or ""), None, now)
             if pin.version is not None and not known.allowed:
                 return _refused(pin, [known])
             return _checked(pin, "absent", "nothing is known here of this version")
@@ -219,10 +218,7 @@ def _judge(policy: Judging, event: Event, holding: Holding | None) -> Decision:
         return policy.decide_project(event.project, event.at)
     if holding is not None:
         return policy.decide_artifact(holding.artifact, holding.first_seen, event.at)
-    unseen = Artifact(
-        project=event.project, version=event.version, filename=event.filename or "", published=LONG_AGO
-    )
-    return policy.decide_artifact(unseen, None, event.at)
+    return policy.decide_artifact(unseen(event.project, event.version, event.filename or ""), None, event.at)
 
 
 def _changed(key: tuple[Project, str | None, str | None], verdict: _Verdict, refusal: Decision) -> Changed:

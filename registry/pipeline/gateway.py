@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from registry.errors import NotFound, Refused, Unavailable
 from registry.model.artifacts import Holding
 from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
@@ -154,8 +156,7 @@ class Gateway:
         holding = await self._holding(ask)
         policy = self._policy.current
         now = self._clock.now()
-        decision = policy.decide_artifact(holding.artifact, holding.first_seen, now)
-        decision = _trusted(holding, decision)
+        decision = _trusted(holding, await self._decided(holding))
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
         if decision.objections != policy.decide_project(ask.project, now).objections:
@@ -175,9 +176,7 @@ class Gateway:
         """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""
         await self._admit(ask.project, root, client)
         holding = await self._holding(ask)
-        decision = self._policy.current.decide_artifact(
-            holding.artifact, holding.first_seen, self._clock.now()
-        )
+        decision = await self._decided(holding)
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
         body = await self._vouching.provenance(holding)
@@ -196,9 +195,7 @@ class Gateway:
         version = next((row for row in rows if row.artifact.version == ask.version), None)
         if version is None:
             raise NotFound(f"'{ask.project.name}' has no version '{ask.version}'.")
-        decision = self._policy.current.decide_artifact(
-            version.artifact, version.first_seen, self._clock.now()
-        )
+        decision = await self._decided(version)
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
 
@@ -210,6 +207,20 @@ class Gateway:
         return tuple(name for name in names if policy.decide_project(parse(name), now).allowed)
 
     # the steps
+
+    async def _decided(self, holding: Holding) -> Decision:
+        """Decide about a file: by what is here, and only then by what somebody must look at first."""
+        rules, now = self._policy.current.artifact_rules(holding.artifact.project), self._clock.now()
+        artifact = holding.artifact
+        if rules.looks and artifact.attestation == "unchecked":  # perhaps it can be looked at by now
+            artifact = msgspec.structs.replace(artifact, attestation="pending", doubt="")
+        decision = rules.decide(artifact, holding.first_seen, now)
+        if not decision.allowed or not rules.looks:
+            return decision
+        looked = await self._vouching.looked(holding)
+        if looked.artifact != holding.artifact:  # its index can tell it from now on
+            await self._renderer.forget(holding.artifact.project)
+        return rules.decide(looked.artifact, looked.first_seen, now)
 
     async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:
         """Decide the name: the refusal that stands against it, or None. What is objected to is noted."""

@@ -155,9 +155,7 @@ class PolicyOperations:
                 for holding in holdings
                 if holding.artifact.version == version
             )
-            # Nothing is known of its files, so it is judged as one that nothing is wrong with but its number.
-            unseen = Artifact(project=project, version=version, filename="", published=LONG_AGO)
-            decision = _of_version(files or (policy.decide_artifact(unseen, None, now),))
+            decision = _of_version(files or (policy.decide_artifact(unseen(project, version), None, now),))
         return Explanation(
             decision=decision,
             ours=policy.ours(project),
@@ -271,6 +269,18 @@ class PolicyOperations:
                 "revision": self._policy.current.revision,
             },
         )
+
+
+def unseen(project: Project, version: str, filename: str = "") -> Artifact:
+    """A file of which nothing is known, as one that nothing is wrong with but its number."""
+    return Artifact(
+        project=project,
+        version=version,
+        filename=filename,
+        published=LONG_AGO,
+        provenance="unseen",
+        attestation="pending",
+    )
 
 
 def find_ecosystem(ecosystems: Mapping[str, Ecosystem], name: str) -> Ecosystem:

@@ -16,9 +16,11 @@ from isal import igzip
 
 from registry.ecosystems import ECOSYSTEMS
 from registry.model.artifacts import STRONG, Artifact, Digest, Known, strongest
+from registry.model.attestations import Attested, vouched
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation, Status
 from registry.model.names import Project
+from registry.pipeline.handovers import with_handovers
 from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
 from registry.provenance.signatures import RegistryKey, message
 
@@ -40,6 +42,10 @@ class Rules(Protocol):
     @property
     def turns(self) -> tuple[datetime, ...]:
         """The moments at which entries about the project go out of force."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether a file can't be let in before somebody has looked at who built it."""
 
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""
@@ -69,8 +75,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     document: Document
     origin: str
     known: Mapping[str, Known]
-    attested: frozenset[str] = frozenset()
-    """File names whose provenance we keep."""
+    attested: Mapping[str, Attested] = {}
+    """What is known of who built its files, by file name."""
     root: str
     """Public URL of the appliance, no trailing slash."""
     secret: bytes
@@ -124,6 +130,7 @@ def prepare(job: Job, rules: Rules) -> Prepared:
 def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     ecosystem = ECOSYSTEMS[job.project.ecosystem]
     index = dated(ecosystem.read_index(job.project, document), job.known)
+    index = msgspec.structs.replace(index, artifacts=with_handovers(index.artifacts))
     relieve(document)
     # A project that is refused altogether shows its files as they are: its bytes tell why, at the file door.
     filtered = job.filtered and rules.decide_name(job.now).allowed
@@ -139,7 +146,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
             continue
         artifact, objection = _pinned(listed, known, job.origin)
         artifact = signed(artifact, known)
-        if listed.filename in job.attested and not artifact.provenance:
+        attested = job.attested.get(listed.filename)
+        if attested is not None and attested.provenance and not artifact.provenance:
             artifact = msgspec.structs.replace(artifact, provenance=KEPT_HERE)
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
@@ -148,7 +156,7 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         artifacts.append(_timed(artifact, known, job))
         if not filtered:
             continue
-        decision = rules.decide(artifact, known.first_seen if known else job.now, job.now)
+        decision = rules.decide(_vouched(artifact, attested), known.first_seen if known else job.now, job.now)
         if objection is not None:
             decision = with_objection(decision, objection)
         if not decision.allowed:
@@ -267,6 +275,10 @@ def _timed(artifact: Artifact, known: Known | None, job: Job) -> Artifact:
     seen = known.first_seen if known is not None else job.now
     old = artifact.undated and job.missing_times == "epoch"
     return msgspec.structs.replace(artifact, published=EPOCH if old else seen)
+
+
+def _vouched(artifact: Artifact, attested: Attested | None) -> Artifact:
+    return vouched(artifact, attested.judgement, attested.handover) if attested else vouched(artifact, None)
 
 
 def _hides(refusal: Refusal | None) -> bool:

@@ -276,7 +276,7 @@ class Renderer:
         attested = await self._attestations.attested(project)
         job = Job(
             project=project,
-            attested=frozenset(name for name, each in attested.items() if each.provenance),
+            attested=attested,
             document=document,
             origin=document.origin,
             known=known,

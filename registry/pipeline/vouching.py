@@ -1,26 +1,36 @@
-"""Who built a Python file: its PEP 740 provenance, fetched beside it, checked, recorded, kept and served.
+"""Who built a file: PEP 740 provenance and npm's registry signatures, fetched, checked, recorded and served.
 
-Nothing here lets a file in or keeps it out: what came of it is in the ingest event, in a table for API and
-command, and in an alarm where somebody else than before published a release, or an attestation doesn't hold.
+Nothing here lets a file in or keeps it out: what came of it is in a table for policy, API and command, in the
+ingest event, and in an alarm where somebody else than before published a release, or an attestation doesn't
+hold. A file is looked at while it comes in; where policy must know before, when it is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Protocol
 
-from registry.errors import NotFound, RegistryError
-from registry.model.artifacts import Artifact, Holding
-from registry.model.attestations import Attested, Judgement
-from registry.model.events import Event, Kind
-from registry.model.ports import Attestations, Blobs, Clock, ProvenanceLog
-from registry.model.publications import Publication
+import msgspec
 
-ECOSYSTEM = "pypi"
+from registry.errors import IntegrityFailed, NotFound, RegistryError
+from registry.model.artifacts import Artifact, Holding
+from registry.model.attestations import Attested, Judgement, vouched
+from registry.model.events import Event, Kind
+from registry.model.names import Project
+from registry.model.ports import Attestations, Blobs, Catalogue, Clock, ProvenanceLog
+from registry.model.publications import Publication
+from registry.pipeline.handovers import phrase
+from registry.pipeline.singleflight import Flights
+
+ATTESTED, SIGNED = "pypi", "npm"
+"""The ecosystem whose files have provenance that is checked, and the one whose registry signs them."""
 PATIENCE = 15.0
 """Seconds that a file on its way in waits for its provenance; it is being fetched meanwhile."""
+AGAIN = timedelta(minutes=1)
+"""After how long what couldn't be checked is looked at again."""
 
 journal = logging.getLogger("registry.vouching")
 
@@ -28,6 +38,9 @@ Judge = Callable[[bytes, str, str], Awaitable[Judgement]]
 """(provenance document, file name, sha256) → what checking it came to."""
 Assemble = Callable[[bytes, str, str], Awaitable[tuple[bytes, Judgement]]]
 """(uploaded attestations, file name, sha256) → their provenance document, checked. Raises Malformed."""
+
+Signature = Callable[[Holding], Awaitable[str]]
+"""What a file's registry signature is worth, a `signatures.Verdict`. Raises IntegrityFailed for a bad one."""
 
 
 class Provenances(Protocol):
@@ -45,37 +58,54 @@ class Vouching:
         *,
         source: Provenances,
         attestations: Attestations,
+        catalogue: Catalogue,
         blobs: Mapping[str, Blobs],
         log: ProvenanceLog,
         judge: Judge,
         assemble: Assemble,
+        signature: Signature,
         clock: Clock,
     ) -> None:
         """`blobs` maps an origin (`public`, `private`) to where its documents are kept."""
         self._source = source
         self._attestations = attestations
+        self._catalogue = catalogue
+        self._signature = signature
+        self._looks: Flights[tuple[Project, str], Attested] = Flights()
         self._blobs = blobs
         self._log = log
         self._judge = judge
         self._assemble = assemble
         self._clock = clock
 
+    async def looked(self, holding: Holding) -> Holding:
+        """A public file after somebody has looked at who built it, because policy wants to know. What can't
+        be had is `unchecked`, never left open."""
+        artifact = holding.artifact
+        if holding.origin != "public" or not _vouchable(artifact):
+            return holding
+        found = await self._attestations.of(artifact.project, artifact.filename)
+        if found is None or self._is_due(found):
+            found = await self._look(holding)
+        return msgspec.structs.replace(holding, artifact=vouched(artifact, found.judgement, found.handover))
+
     async def vouch(self, holding: Holding) -> Mapping[str, str]:
         """What the ingest event says of who built a public file; empty where its index offers no provenance.
 
-        Whatever goes wrong is part of the answer: the file is checked by its digest in any case.
+        Whatever goes wrong is part of the answer: the file is checked by its digest in any case. Raises
+        IntegrityFailed for a registry signature that doesn't fit.
         """
         artifact = holding.artifact
-        sha256 = _sha256(holding)
-        if artifact.project.ecosystem != ECOSYSTEM or holding.origin != "public" or sha256 is None:
+        if holding.origin != "public":
             return {}
-        before = await self._attestations.attested(artifact.project)
-        if not artifact.provenance:
-            await self._note_absence(artifact, before)
+        if artifact.project.ecosystem == SIGNED:
+            return {"signature": await self._signature(holding)}
+        if not _vouchable(artifact):
+            await self._note_absence(holding)
             return {}
-        attested = await self._checked(artifact, sha256)
-        await self._attestations.attest(artifact.project, attested)
-        await self._note_change(artifact, attested.judgement, before)
+        attested = await self._attestations.of(artifact.project, artifact.filename)
+        if attested is None or attested.judgement.verdict == "unchecked":
+            attested = await self._look(holding)
         judgement = attested.judgement
         told = {
             "attestation": judgement.verdict,
@@ -118,15 +148,46 @@ class Vouching:
             raise NotFound(f"There is no provenance of '{artifact.filename}'.")
         return document
 
-    async def _checked(self, artifact: Artifact, sha256: str) -> Attested:
-        kept = ""
+    def _is_due(self, attested: Attested) -> bool:
+        return attested.judgement.verdict == "unchecked" and self._clock.now() - attested.checked >= AGAIN
+
+    async def _look(self, holding: Holding) -> Attested:
+        key = (holding.artifact.project, holding.artifact.filename)
+        return await self._looks.join(key, lambda: self._judged(holding))
+
+    async def _judged(self, holding: Holding) -> Attested:
+        """Look, remember, and tell of what is wrong."""
+        artifact = holding.artifact
+        if artifact.project.ecosystem == SIGNED:
+            attested = self._found(artifact, await self._signed(holding))
+        else:
+            attested = await self._checked(holding)
+            if attested.judgement.verdict == "failed":
+                await self._alarm(artifact, "attestation_failed", {"reason": attested.judgement.reason})
+            elif attested.judgement.verdict == "verified":
+                attested = await self._compared(holding, attested)
+        await self._attestations.attest(artifact.project, attested)
+        return attested
+
+    async def _signed(self, holding: Holding) -> Judgement:
+        try:
+            verdict = await self._signature(holding)
+        except IntegrityFailed as error:
+            return Judgement(verdict="failed", reason=str(error))
+        if verdict == "verified":
+            return Judgement(verdict="verified")
+        if verdict == "unknown":
+            return Judgement(verdict="unchecked", reason="its registry tells no keys to check signatures by")
+        return Judgement(verdict="failed", reason=f"its registry signature is: {verdict}")
+
+    async def _checked(self, holding: Holding) -> Attested:
+        artifact, sha256, kept = holding.artifact, _sha256(holding), ""
         try:
             async with asyncio.timeout(PATIENCE):
                 document = await self._source.provenance(artifact)
-                if document is None:
-                    judgement = Judgement(
-                        verdict="unchecked", reason="the index announces one that isn't there"
-                    )
+                if document is None or sha256 is None:
+                    missing = "the index announces one that isn't there" if sha256 else "it has no sha256"
+                    judgement = Judgement(verdict="unchecked", reason=missing)
                 else:
                     judgement = await self._judge(document, artifact.filename, sha256)
                     kept = await self._blobs["public"].put(document)
@@ -134,6 +195,9 @@ class Vouching:
             judgement = Judgement(verdict="unchecked", reason="it took too long to get and check it")
         except RegistryError as error:
             judgement = Judgement(verdict="unchecked", reason=str(error))
+        return self._found(artifact, judgement, kept)
+
+    def _found(self, artifact: Artifact, judgement: Judgement, kept: str = "") -> Attested:
         return Attested(
             filename=artifact.filename,
             version=artifact.version,
@@ -142,22 +206,44 @@ class Vouching:
             provenance=kept,
         )
 
-    async def _note_change(
-        self, artifact: Artifact, judgement: Judgement, before: Mapping[str, Attested]
-    ) -> None:
-        if judgement.verdict == "failed":
-            await self._alarm(artifact, "attestation_failed", {"reason": judgement.reason})
-        known = _publishers(before, artifact)
-        if judgement.verdict == "verified" and known and judgement.publisher not in known:
-            change = {"before": "; ".join(known), "after": judgement.publisher}
-            await self._alarm(artifact, "publisher_changed", change)
+    async def _compared(self, holding: Holding, attested: Attested) -> Attested:
+        """With what differs from the publishers verified for earlier releases; the one before it is looked at
+        where none is known, so that the first file which is asked for isn't believed blindly."""
+        artifact = holding.artifact
+        earlier = await self._earlier(artifact)
+        before = await self._attestations.attested(artifact.project)
+        publishers = _publishers(before, earlier)
+        if not publishers and (previous := _newest(earlier)) is not None:
+            looked = before.get(previous.artifact.filename) or await self._checked(previous)
+            await self._attestations.attest(artifact.project, looked)
+            publishers = _publishers({looked.filename: looked}, earlier)
+        publisher = attested.judgement.publisher
+        if not publishers or publisher in publishers:
+            return attested
+        await self._alarm(
+            artifact, "publisher_changed", {"before": "; ".join(publishers), "after": publisher}
+        )
+        return msgspec.structs.replace(attested, handover=phrase(publisher, publishers))
 
-    async def _note_absence(self, artifact: Artifact, before: Mapping[str, Attested]) -> None:
-        """A release that nobody attests, of a project whose last one was attested."""
-        known = _publishers(before, artifact)
-        latest = max((each.checked for each in before.values()), default=None)
-        newer = artifact.published is not None and latest is not None and artifact.published > latest
-        if known and newer:
+    async def _earlier(self, artifact: Artifact) -> tuple[Holding, ...]:
+        """Files of releases before this one; of all others where nobody tells their times."""
+        rows = await self._catalogue.holdings(artifact.project)
+        return tuple(
+            row
+            for row in rows
+            if row.artifact.version != artifact.version
+            and row.origin == "public"
+            and _is_before(row.artifact, artifact)
+        )
+
+    async def _note_absence(self, holding: Holding) -> None:
+        """A release that nobody attests, of a project that had others verified before."""
+        artifact = holding.artifact
+        before = await self._attestations.attested(artifact.project)
+        if not before:
+            return
+        known = _publishers(before, await self._earlier(artifact))
+        if known:
             await self._alarm(artifact, "publisher_changed", {"before": "; ".join(known), "after": ""})
 
     async def _alarm(self, artifact: Artifact, what: str, detail: Mapping[str, str]) -> None:
@@ -175,14 +261,31 @@ class Vouching:
         )
 
 
-def _publishers(before: Mapping[str, Attested], artifact: Artifact) -> tuple[str, ...]:
-    """Who was verified to have published the project's other releases."""
+def _vouchable(artifact: Artifact) -> bool:
+    """Whether there is something to look at: a provenance, or a registry that signs what it has."""
+    ecosystem = artifact.project.ecosystem
+    return ecosystem == SIGNED or (ecosystem == ATTESTED and bool(artifact.provenance))
+
+
+def _publishers(before: Mapping[str, Attested], earlier: Iterable[Holding]) -> tuple[str, ...]:
+    """Who was verified to have published these files."""
+    names = {row.artifact.filename for row in earlier}
     found = {
         each.judgement.publisher
         for each in before.values()
-        if each.judgement.verdict == "verified" and each.version != artifact.version
+        if each.judgement.verdict == "verified" and each.filename in names
     }
     return tuple(sorted(found))
+
+
+def _newest(earlier: Iterable[Holding]) -> Holding | None:
+    """The file of the newest release that announces a provenance."""
+    attested = [row for row in earlier if row.artifact.provenance]
+    return max(attested, key=lambda row: row.artifact.published or row.first_seen, default=None)
+
+
+def _is_before(one: Artifact, other: Artifact) -> bool:
+    return one.published is None or other.published is None or one.published < other.published
 
 
 def _sha256(holding: Holding) -> str | None:

@@ -41,6 +41,11 @@ class ArtifactRules:
         """The moments at which a decision may change by itself, those of holds on single files left out."""
         return tuple(turn for judge in self.judges for turn in judge.turns)
 
+    @property
+    def looks(self) -> bool:
+        """Whether a file can't be let in before somebody has looked at who built it."""
+        return self.mode != "observe" and any(judge.looks for judge in self.judges)
+
     def decide_name(self, now: datetime) -> Decision:
         """The project as a whole."""
         return self._decision(Subject(project=self.project), (judge.on_name(now) for judge in self.judges))

@@ -19,7 +19,10 @@ from registry.policy.rules import Judge, ends
 
 OF_NAMES = ("lookalike",)
 """Rules that object to names, which a version can't be exempted from."""
-OF_FILES = ("age", "late-file", "freeze", "scripts", "malware", "vulnerability")
+OF_FILES = (
+    "age", "late-file", "freeze", "scripts", "malware", "vulnerability",
+    "publisher", "unattested", "attestation",
+)  # fmt: skip
 """Rules that object to single files; malware also to names, which an exemption for all versions lifts."""
 EXEMPTABLE = (*OF_NAMES, *OF_FILES)
 """Who wants another denial, allowance or claim changes that entry itself."""
@@ -36,6 +39,11 @@ class Exempted(Judge):
     def turns(self) -> tuple[datetime, ...]:
         """Those of the judge, and the ends of the exemptions."""
         return (*self.judge.turns, *ends(self.entries))
+
+    @property
+    def looks(self) -> bool:
+        """As its judge does."""
+        return self.judge.looks
 
     def on_name(self, now: datetime) -> Objection | None:
         """Lifted by an entry for all versions."""

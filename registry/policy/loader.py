@@ -24,6 +24,7 @@ from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
 from registry.policy.ownership import Owned, Ownership
+from registry.policy.publishers import BadAttestation, ChangedPublisher, Unattested, Unknown
 from registry.policy.recall import Recall
 from registry.policy.rules import Allowlist, Denylist, Rule
 from registry.policy.scripts import Scripts
@@ -239,6 +240,7 @@ def _rulebook(
     if effect := effects["ownership"]:
         rules.append(Ownership(known[ecosystem], effect))
     rules += _rules_about_files(section, lists)
+    rules += _rules_about_publishers(section, file.unknown_publisher)
     return Rulebook(mode=mode, rules=tuple(rules), owned=owned[ecosystem], exemptions=_by_rule(lists.exempt))
 
 
@@ -254,6 +256,16 @@ def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
     if effect := effects["scripts"]:
         yield Scripts(effect)
     yield from rules_about_withdrawals(effects)
+
+
+def _rules_about_publishers(section: Section, unknown: Unknown) -> Iterator[Rule]:
+    effects = section.effects
+    if effect := effects["publisher"]:
+        yield ChangedPublisher(unknown, effect)
+    if effect := effects["unattested"]:
+        yield Unattested(effect)
+    if effect := effects["attestation"]:
+        yield BadAttestation(effect)
 
 
 def _rules_of_advisories(

@@ -26,6 +26,11 @@ class Judge(Protocol):
         """The moments at which an answer may change by itself."""
         return ()
 
+    @property
+    def looks(self) -> bool:
+        """Whether it can't say all before somebody has looked at who built a file."""
+        return False
+
     def on_name(self, now: datetime) -> Objection | None:
         """Against the project as a whole, known before any network."""
         del now

@@ -15,12 +15,14 @@ from registry.model.advisories import Severity
 from registry.model.decisions import Effect
 from registry.policy.age import Undated
 from registry.policy.exemptions import EXEMPTABLE
+from registry.policy.publishers import Unknown
 from registry.policy.tables import check_keys, moment, number, table, word
 
 MODES = ("allowlist", "guarded", "observe")
 LISTS = ("allow", "deny", "ours", "exempt")
 EFFECTS: Mapping[str, Effect | None] = {**{effect.value: effect for effect in Effect}, "off": None}
 UNDATED: tuple[str, ...] = get_args(Undated)
+UNKNOWN: tuple[str, ...] = get_args(Unknown)
 ABOUT_NAMES = ("denylist", "malware", "lookalike", "ownership")
 """Rules that object to a name as a whole, which can't be hidden: there is no index to leave it out of."""
 SHIPPED: Mapping[str, Effect | None] = {
@@ -35,11 +37,15 @@ SHIPPED: Mapping[str, Effect | None] = {
     "quarantined": Effect.DENY,
     "removed": Effect.OBSERVE,
     "yanked": None,
+    "publisher": Effect.OBSERVE,
+    "unattested": None,
+    "attestation": Effect.OBSERVE,
 }
 """What a rule does where the file says nothing."""
 RULES = tuple(SHIPPED)
 """Rules whose effect can be set; the allowlist is switched by the mode."""
 
+_COMMON = ("rules", "age", "lookalike", "vulnerabilities", "publisher")
 _LINE_KEYS = ("name", "versions", "reason")
 _EXEMPT_KEYS = (*_LINE_KEYS, "rule", "until")
 _AGE_KEYS = ("days", "undated", "names")
@@ -104,6 +110,7 @@ class PolicyFile:
     """The look-alike scores from which a name is held, and refused."""
     severities: Mapping[Severity, Effect | None] = field(default_factory=lambda: SEVERITIES)
     """What vulnerabilities do."""
+    unknown_publisher: Unknown = "pass"
 
 
 def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> PolicyFile:
@@ -113,7 +120,7 @@ def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> 
     except tomllib.TOMLDecodeError as error:
         problems.append(f"policy.toml: is not TOML: {error}; mend that line.")
         return PolicyFile({}, 0, 0)
-    check_keys("", whole, (*ecosystems, "rules", "age", "lookalike", "vulnerabilities"), problems)
+    check_keys("", whole, (*ecosystems, *_COMMON), problems)
     scores = _scores(table("lookalike", whole.get("lookalike", {}), tuple(_SCORES), problems), problems)
     effects = _effects("rules", whole.get("rules", {}), SHIPPED, problems)
     age = _age("age", whole.get("age", {}), AgeSection(), problems)
@@ -122,6 +129,7 @@ def read_sections(text: str, ecosystems: Sequence[str], problems: list[str]) -> 
         hold=scores["hold"],
         deny=scores["deny"],
         severities=_severities(whole.get("vulnerabilities", {}), problems),
+        unknown_publisher=_unknown(whole.get("publisher", {}), problems),
     )
 
 
@@ -241,6 +249,11 @@ def _age(key: str, value: object, defaults: AgeSection, problems: list[str]) -> 
         ),
         names=(*defaults.names, *names),
     )
+
+
+def _unknown(value: object, problems: list[str]) -> Unknown:
+    said = table("publisher", value, ("unknown",), problems).get("unknown", "pass")
+    return cast("Unknown", word("publisher.unknown", "no answer", said, UNKNOWN, "pass", problems))
 
 
 def _days(key: str, value: object, problems: list[str]) -> timedelta:

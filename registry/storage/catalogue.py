@@ -15,7 +15,17 @@ from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.storage import pinning
 from registry.storage.database import Database, Row
-from registry.storage.holdings import COLUMNS, FACTS, KNOWN, facts_of, holding_of, known_of, row_of
+from registry.storage.holdings import (
+    COLUMNS,
+    FACTS,
+    KNOWN,
+    LOOKED,
+    facts_of,
+    holding_of,
+    known_of,
+    looked_holding_of,
+    row_of,
+)
 from registry.storage.provenance_log import append
 
 _replace = msgspec.structs.replace
@@ -26,6 +36,14 @@ _ALL = (
     " ORDER BY first_seen, filename"
 )
 _KNOWN = f"SELECT filename, {KNOWN} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
+_NAMED = ", ".join(f"artifact.{column}" for column in COLUMNS.split(", "))
+_LOOKED = (
+    f"SELECT {_NAMED}, {LOOKED} FROM artifact LEFT JOIN attestation AS a"  # noqa: S608 - constants
+    " ON a.ecosystem = artifact.ecosystem AND a.project = artifact.project AND a.filename = artifact.filename"
+    " WHERE artifact.ecosystem = ? AND artifact.project = ?"
+)
+_ONE_LOOKED = f"{_LOOKED} AND artifact.filename = ?"
+_ALL_LOOKED = f"{_LOOKED} ORDER BY artifact.first_seen, artifact.filename"
 _WRITE = (
     f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
     f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
@@ -37,7 +55,7 @@ _ORIGIN_AT, _GONE_AT, _CONFLICT_AT, _WITHDRAWN_AT = (
 )
 
 # The row itself is always read, so no other process can make this stale; making the value of it costs more.
-_decoded = lru_cache(maxsize=4_096)(holding_of)
+_decoded = lru_cache(maxsize=4_096)(looked_holding_of)
 
 
 class Catalogue:
@@ -48,13 +66,16 @@ class Catalogue:
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """The row of one file."""
-        row = self._database.row(_ONE, (project.ecosystem, project.name, filename))
+        row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
         return None if row is None else _decoded(project, row)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
+        key = (project.ecosystem, project.name)
         return await self._database.scan(
-            lambda connection: tuple(holding_of(project, row) for row in _rows(connection, project))
+            lambda connection: tuple(
+                looked_holding_of(project, row) for row in connection.execute(_ALL_LOOKED, key)
+            )
         )
 
     async def known(self, project: Project) -> Mapping[str, Known]:

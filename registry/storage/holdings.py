@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from registry.model.artifacts import Artifact, Digest, Holding, Known, Signature
+from registry.model.attestations import Judgement, vouched
 from registry.model.names import Project
 from registry.storage.database import Row
 from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
 
 FACTS = (
     "filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,"
-    " install_script, signatures, released, undated, withdrawn"
+    " install_script, signatures, released, undated, withdrawn, publisher, handover"
 )
 """Columns that say what the source says."""
 
@@ -22,6 +25,9 @@ COLUMNS = f"{FACTS}, {STATE}"
 
 KNOWN = "first_seen, pin, blob IS NOT NULL, metadata_blob, blob_size"
 """Columns of what an index needs to know."""
+
+LOOKED = "a.verdict, a.publisher, a.reason, a.handover"
+"""Columns of the attestation beside a row: what looking at who built the file came to."""
 
 
 def facts_of(artifact: Artifact) -> Row:
@@ -42,6 +48,8 @@ def facts_of(artifact: Artifact) -> Row:
         micros_or_none(artifact.released),
         int(artifact.undated),
         artifact.withdrawn,
+        artifact.publisher,
+        artifact.handover,
     )
 
 
@@ -64,8 +72,8 @@ def holding_of(project: Project, row: Row) -> Holding:
     """The value of a row of COLUMNS."""
     (
         filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
-        script, signatures, released, undated, withdrawn, origin, pin, first_seen, blob, blob_size,
-        metadata_blob, gone, conflict,
+        script, signatures, released, undated, withdrawn, publisher, handover, origin, pin, first_seen, blob,
+        blob_size, metadata_blob, gone, conflict,
     ) = row  # fmt: skip
     return Holding(
         artifact=Artifact(
@@ -85,6 +93,8 @@ def holding_of(project: Project, row: Row) -> Holding:
             released=moment_or_none(released),
             undated=bool(undated),
             withdrawn=withdrawn,
+            publisher=publisher,
+            handover=handover,
         ),
         origin=origin,
         pin=_digest(pin),
@@ -101,6 +111,14 @@ def known_of(row: Row) -> Known:
     """The value of a row of a file name and KNOWN."""
     _, first_seen, pin, held, metadata, size = row
     return Known(moment_of(first_seen), _digest(pin), bool(held), metadata, size)
+
+
+def looked_holding_of(project: Project, row: Row) -> Holding:
+    """The value of a row of COLUMNS and LOOKED."""
+    holding = holding_of(project, row[: -len(LOOKED.split(","))])
+    verdict, publisher, reason, handover = row[-len(LOOKED.split(",")) :]
+    judgement = None if verdict is None else Judgement(verdict=verdict, publisher=publisher, reason=reason)
+    return msgspec.structs.replace(holding, artifact=vouched(holding.artifact, judgement, handover or ""))
 
 
 def _signatures(text: str) -> tuple[Signature, ...]:

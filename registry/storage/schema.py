@@ -261,6 +261,13 @@ CREATE INDEX petition_state   ON petition (state);
 CREATE INDEX petition_address ON petition (address, at);
 """
 
+_PUBLISHERS = """
+-- who published a file as its registry tells, and how that differs from the releases before it, in words
+ALTER TABLE artifact ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
+ALTER TABLE artifact ADD COLUMN handover  TEXT NOT NULL DEFAULT '';
+ALTER TABLE attestation ADD COLUMN handover TEXT NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -272,4 +279,5 @@ MIGRATIONS: tuple[str, ...] = (
     _WITHDRAWALS,
     _ATTESTATIONS,
     _PETITIONS,
+    _PUBLISHERS,
 )

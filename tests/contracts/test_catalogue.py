@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from registry.errors import Conflict, NotFound
 from registry.model.artifacts import Artifact, Digest, Holding, Known
+from registry.model.attestations import Attested, Judgement
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.ports import Catalogue, ProvenanceLog
+from registry.storage.attestations import Attestations
+from registry.storage.catalogue import Catalogue as StoredCatalogue
 from tests.contracts.conftest import Ports
-from tests.specimens import BAR, FOO, NOW, SCOPED, artifact, event, sha
+from tests.specimens import BAR, FOO, NOW, SCOPED, artifact, event, opened, sha
 
 LATER = NOW + timedelta(days=1)
 WHEEL = artifact("foo-1.0-py3-none-any.whl", sha(b"1.0", "sha512"), sha(b"1.0"), sha(b"1.0", "md5"), size=3)
@@ -25,6 +29,8 @@ SDIST = artifact(
     metadata=sha(b"metadata"),
     provenance="https://example.invalid/provenance",
     install_script=True,
+    publisher="ada",
+    handover="was published by ada; releases before it by bob",
     carried=b"anything",
 )
 EVIL = sha(b"evil")
@@ -64,8 +70,34 @@ async def test_what_was_never_seen_is_not_known(catalogue: Catalogue) -> None:
 async def test_every_fact_is_kept_except_what_is_only_carried(catalogue: Catalogue) -> None:
     await catalogue.remember(FOO, [SDIST], "public", NOW)
     found = await row(catalogue, SDIST)
-    assert found.artifact == msgspec.structs.replace(SDIST, carried=b"")
+    assert found.artifact == msgspec.structs.replace(SDIST, carried=b"", attestation="pending")
     assert (found.origin, found.first_seen, found.gone, found.blob) == ("public", NOW, False, None)
+
+
+async def test_what_was_found_of_a_files_builder_is_told_with_it_and_is_no_fact_of_its_source(
+    tmp_path: Path,
+) -> None:
+    judgement = Judgement(verdict="verified", publisher="GitHub acme/foo release.yml")
+    found = Attested(
+        filename=SDIST.filename, version="1.0", judgement=judgement, checked=NOW, handover="is by another"
+    )
+    async with opened(tmp_path) as storage:
+        catalogue, attestations = StoredCatalogue(storage.database), Attestations(storage.database)
+        await catalogue.remember(FOO, [SDIST, WHEEL], "public", NOW)
+        await attestations.attest(FOO, found)
+        for file in (await row(catalogue, SDIST), *(await catalogue.holdings(FOO))[-1:]):
+            said = file.artifact
+            assert (said.attestation, said.publisher, said.handover) == (
+                "verified",
+                judgement.publisher,
+                "is by another",
+            )
+        await catalogue.remember(FOO, [], "public", NOW)
+        await catalogue.remember(FOO, [SDIST, WHEEL], "public", NOW)
+        facts = storage.database.row(
+            "SELECT publisher, handover FROM artifact WHERE filename = ?", (SDIST.filename,)
+        )
+        assert facts == (SDIST.publisher, SDIST.handover)
 
 
 async def test_first_sight_pins_the_strongest_strong_digest(catalogue: Catalogue) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from registry.model.accounts import PolicyEntry
 from registry.model.decisions import Decision
 from registry.policy.engine import Policy
-from registry.policy.sections import UNDATED
-from tests.policy.worlds import NOW, make_policy, project, pypi, row, wheel
+from registry.policy.sections import UNDATED, UNKNOWN
+from tests.policy.worlds import NOW, OLD, make_policy, project, pypi, row, wheel
 
 NAMES = st.sampled_from(
     ["flask", "requests", "reqeusts", "django", "djagno", "acme-core", "evil", "evil-twin"]
@@ -106,7 +106,8 @@ def test_what_was_asked_before_changes_no_answer(
 # laws about files: whatever is known of them, and whichever rules are on
 
 EFFECT = st.sampled_from(["deny", "hide", "hold", "observe", "off"])
-FILE_RULES = st.fixed_dictionaries(dict.fromkeys(("age", "late-file", "freeze", "scripts"), EFFECT))
+RULES_ABOUT_FILES = ("age", "late-file", "freeze", "scripts", "publisher", "unattested", "attestation")
+FILE_RULES = st.fixed_dictionaries(dict.fromkeys(RULES_ABOUT_FILES, EFFECT))
 HOURS = st.integers(-24 * 10, 24)
 FACTS = st.fixed_dictionaries(
     {
@@ -114,29 +115,42 @@ FACTS = st.fixed_dictionaries(
         "released": st.one_of(st.none(), st.builds(lambda hours: NOW + timedelta(hours=hours), HOURS)),
         "undated": st.booleans(),
         "install_script": st.booleans(),
+        "provenance": st.sampled_from(["", "https://index.example/provenance"]),
+        "publisher": st.sampled_from(["", "ada"]),
+        "handover": st.sampled_from(["", "was published by eve; releases before it by ada"]),
+        "attestation": st.sampled_from(["", "pending", "verified", "failed", "unchecked"]),
+        "doubt": st.sampled_from(["", "it was signed by somebody else"]),
     }
 )
 FIRST_SEEN = st.one_of(st.none(), st.builds(lambda hours: NOW - timedelta(hours=abs(hours)), HOURS))
 UNDATED_WORDS = st.sampled_from(UNDATED)
+UNKNOWN_WORDS = st.sampled_from(UNKNOWN)
 
 
-def with_rules(effects: dict[str, str], undated: str = "new-only", days: int = 3) -> str:
+def with_rules(
+    effects: dict[str, str], undated: str = "new-only", days: int = 3, unknown: str = "pass"
+) -> str:
     lines = "".join(f'{rule} = "{effect}"\n' for rule, effect in effects.items())
     freeze = (NOW - timedelta(days=5)).date().isoformat()
-    return pypi(f"freeze = {freeze}") + f'[rules]\n{lines}[age]\ndays = {days}\nundated = "{undated}"\n'
+    ages = f'[age]\ndays = {days}\nundated = "{undated}"\n[publisher]\nunknown = "{unknown}"\n'
+    return pypi(f"freeze = {freeze}") + f"[rules]\n{lines}{ages}"
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    FILE_RULES, st.sampled_from(["age", "late-file", "freeze", "scripts"]), UNDATED_WORDS, FACTS, FIRST_SEEN
-)
+@given(FILE_RULES, st.sampled_from(RULES_ABOUT_FILES), UNDATED_WORDS, UNKNOWN_WORDS, FACTS, FIRST_SEEN)
 def test_switching_another_rule_on_never_lets_more_through(
-    effects: dict[str, str], rule: str, undated: str, facts: dict[str, Any], first_seen: datetime | None
+    effects: dict[str, str],
+    rule: str,
+    undated: str,
+    unknown: str,
+    facts: dict[str, Any],
+    first_seen: datetime | None,
 ) -> None:
     file = msgspec.structs.replace(wheel("flask", "1.0"), **facts)
-    before = make_policy(with_rules({**effects, rule: "off"}, undated)).decide_artifact(file, first_seen, NOW)
+    text = with_rules({**effects, rule: "off"}, undated, unknown=unknown)
+    before = make_policy(text).decide_artifact(file, first_seen, NOW)
     for effect in ("deny", "hide", "hold", "observe"):
-        policy = make_policy(with_rules({**effects, rule: effect}, undated))
+        policy = make_policy(with_rules({**effects, rule: effect}, undated, unknown=unknown))
         after = policy.decide_artifact(file, first_seen, NOW)
         assert before.allowed or not after.allowed
         assert [o for o in after.objections if o.rule != rule] == list(before.objections)
@@ -184,3 +198,18 @@ def test_what_nobody_knows_is_an_objection_unless_the_setting_says_otherwise(
     fresh = NOW if first_seen is None else first_seen
     decision = make_policy().decide_artifact(file, first_seen, NOW)
     assert ("age" in {o.rule for o in decision.objections}) is (fresh > NOW - timedelta(days=3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["deny", "hide", "hold", "observe"]), FACTS)
+def test_an_unknown_publisher_or_attestation_is_an_objection_unless_the_setting_says_otherwise(
+    effect: str, facts: dict[str, Any]
+) -> None:
+    told = {"published": OLD, "released": OLD, "undated": False, "install_script": False}
+    nobody = {"publisher": "", "handover": "", "attestation": "", "provenance": "https://index.example/p"}
+    file = msgspec.structs.replace(wheel("flask", "1.0"), **{**facts, **told, **nobody})
+    rules = {"publisher": effect, "unattested": effect, "attestation": effect}
+    for unknown, expected in (("hold", {"publisher", "attestation"}), ("pass", {"attestation"})):
+        decision = make_policy(with_rules(rules, unknown=unknown)).decide_artifact(file, None, NOW)
+        assert {o.rule for o in decision.objections} == expected
+        assert decision.allowed is (effect == "observe")

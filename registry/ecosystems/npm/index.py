@@ -38,6 +38,9 @@ MAX_VERSIONS = 100_000
 MAX_SIGNATURES = 8
 """Of one version; there is one, and two while a registry changes its key."""
 
+MAX_PUBLISHER = 80
+"""Characters of who published a version."""
+
 _DIGEST_SIZES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20, "md5": 16}
 
 _NOT_CARRIED = frozenset({
@@ -235,8 +238,22 @@ def _artifact(project: Project, version: str, manifest: msgspec.Raw, times: Mapp
         provenance=provenance if isinstance(provenance, str) and is_plain_url(provenance) else "",
         install_script=runs_scripts(facts.fields),
         signatures=announced_signatures(facts.dist),
+        publisher=_publisher(value(facts.fields.get("_npmUser"))),
         carried=manifest,
     )
+
+
+def _publisher(user: object) -> str:
+    """Who published a version, from `_npmUser`. A workflow that the registry vouches for (trusted publishing)
+    has the same user name in every project, and is told apart by its registration."""
+    if not isinstance(user, dict) or not isinstance(user.get("name"), str):
+        return ""
+    trusted = user.get("trustedPublisher")
+    names = [user["name"]]
+    if isinstance(trusted, dict):
+        names += [each for each in (trusted.get("id"), trusted.get("oidcConfigId")) if isinstance(each, str)]
+    text = " ".join(" ".join(names).split()).encode("ascii", "replace").decode()
+    return "".join(c if c.isprintable() else "?" for c in text)[:MAX_PUBLISHER]
 
 
 def _facts(project: Project, version: str, manifest: msgspec.Raw) -> _Facts:

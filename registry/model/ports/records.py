@@ -83,6 +83,9 @@ class Attestations(Protocol):
     async def attested(self, project: Project) -> Mapping[str, Attested]:
         """All that is known of a project's files, by file name."""
 
+    async def of(self, project: Project, filename: str) -> Attested | None:
+        """What is known of one file."""
+
     async def attest(self, project: Project, attested: Attested) -> None:
         """Remember what is known of one file; durable when this returns."""
 

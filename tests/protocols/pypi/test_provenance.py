@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +134,15 @@ async def test_u32_provenance_that_cannot_be_had_keeps_nobody_waiting(
 async def test_u32_a_publisher_that_changes_between_releases_is_an_alarm(
     house: House, attested: Distribution
 ) -> None:
-    house.upstream.lie(status(404), "/nothing")
+    before = replace(
+        attested, version="0.0.0a1", filename="gcb_attestation_test-0.0.0a1.tar.gz", provenance=None
+    )
+    before.published = "2019-01-01T00:00:00Z"
+    house.upstream.add(before)
     await house.fetch(attested)
     row = house.query("SELECT publisher FROM attestation")
     assert row == [(GOOGLE,)]
-    # The same file as a release of before, published by somebody else: only the row differs from a real history.
+    # The release of before was attested by somebody else: only the row differs from a real history.
     with sqlite3.connect(house.data / "registry.db") as connection:
         connection.execute(
             "UPDATE attestation SET filename = 'gcb_attestation_test-0.0.0a1.tar.gz', version = '0.0.0a1',"
