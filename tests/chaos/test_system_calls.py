@@ -7,6 +7,7 @@ threads of their own, so a sweep over each kind of call comes by every one of th
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -82,6 +83,7 @@ def strace(folder: Path, *options: str, times: int = 1) -> tuple[int, list[str],
 async def prepared(tmp_path: Path) -> Path:
     """A volume and a database that know of the file, and don't have it yet."""
     if STRACE is None:
+        assert "TOOLS_REQUIRED" not in os.environ, "Debian's strace isn't installed"
         pytest.skip("strace isn't installed here")
     probe = subprocess.run([STRACE, "-f", "true"], capture_output=True, text=True, check=False)  # noqa: ASYNC221
     if probe.returncode:
