@@ -62,7 +62,7 @@ class UpstreamAnswers:
         if status in _NO_SERVICE:
             self._absent = self._clock.monotonic()
             raise self._none()
-        if status != 200 or not _is_object(body):
+        if status != 200 or not _is_answer(body):
             journal.warning("the upstream's audit is unusable", extra={"status": status})
             raise Unavailable(f"Nothing was audited: {self._services.name} answered {status}.")
         return body
@@ -147,9 +147,10 @@ def _span(span: Span) -> str:
     return " ".join(parts)
 
 
-def _is_object(body: bytes) -> bool:
+def _is_answer(body: bytes) -> bool:
+    """Whether this is package name → advisories; an error in an object's clothes isn't."""
     try:
-        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        msgspec.json.decode(body, type=dict[str, list[dict[str, msgspec.Raw]]])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return False
     return True

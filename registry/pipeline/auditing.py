@@ -1,4 +1,4 @@
-"""Audits: which advisories meet the packages of a client's tree (npm's bulk endpoint).
+"""Audits: which advisories meet the packages of a client's tree (npm's bulk endpoint, and the older ones).
 
 The question names every package of a project, private ones included, so it is taken apart before anything
 leaves: names of ours stay here, and so does every name that policy refuses. An upstream that can't say is an
@@ -7,6 +7,8 @@ error, never an empty answer: npm would print "found 0 vulnerabilities".
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from registry.errors import Malformed, NotFound
@@ -14,6 +16,7 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.names import Project
 from registry.model.ports import Clock
 from registry.pipeline.audit_answers import Answers, Tree
+from registry.pipeline.audit_trees import read_tree, report
 from registry.pipeline.inforce import PolicyInForce
 
 MAX_NAMES = 50_000
@@ -38,15 +41,23 @@ class Auditing:
         self._clock = clock
 
     async def audit(self, kind: str, body: bytes) -> bytes:
-        """Answer an audit of the kind `bulk`. Raises Malformed, NotFound where audits are off (or of a kind
-        that clients no longer use), Unavailable when it failed."""
-        if kind != "bulk":
-            raise NotFound("This kind of audit isn't offered any more: npm 7 and later ask for another.")
+        """Answer an audit of the kind `bulk` (names and versions) or `tree` (npm 6).
+
+        Raises Malformed, NotFound where audits are off, Unavailable when it failed.
+        """
         if self._answers is None:
             raise NotFound("Audits are off at this appliance: audit = 'off' under [npm] in registry.toml.")
-        tree = _read(body)
+        if kind == "bulk":
+            return await self._about(_read(body), self._answers)
+        places = await asyncio.to_thread(read_tree, body)
+        answer = await self._about({name: list(versions) for name, versions in places.items()}, self._answers)
+        return await asyncio.to_thread(report, places, answer, self._ecosystem.parse_range)
+
+    async def _about(self, tree: Tree, answers: Answers) -> bytes:
+        if len(tree) > MAX_NAMES:
+            raise Malformed(f"An audit names at most {MAX_NAMES} packages.")
         public = {name: versions for name, versions in tree.items() if self._may_leave(name)}
-        return await self._answers.about(tree, public)
+        return await answers.about(tree, public)
 
     def _may_leave(self, name: str) -> bool:
         project = self._parsed(name)
@@ -64,9 +75,6 @@ class Auditing:
 
 def _read(body: bytes) -> Tree:
     try:
-        tree = msgspec.json.decode(body, type=Tree)
+        return msgspec.json.decode(body, type=Tree)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise Malformed("An audit is a JSON object: package name to a list of versions.") from None
-    if len(tree) > MAX_NAMES:
-        raise Malformed(f"An audit names at most {MAX_NAMES} packages.")
-    return tree

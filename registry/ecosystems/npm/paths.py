@@ -41,8 +41,8 @@ MAX_RESULTS = 250
 
 _AUDITS = {
     ("security", "advisories", "bulk"): "bulk",
-    ("security", "audits", "quick"): "quick",
-    ("security", "audits"): "quick",
+    ("security", "audits", "quick"): "tree",
+    ("security", "audits"): "tree",
 }
 
 

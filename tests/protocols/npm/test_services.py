@@ -177,8 +177,9 @@ async def test_n14_an_audit_of_our_own_packages_alone_asks_nobody(gateway: Appli
         (status(500), "500"),
         (says(b"[]"), "200"),
         (says(b"<html>"), "200"),
+        (says({"error": "later"}), "200"),
     ],
-    ids=["404", "405", "500", "a list", "no json"],
+    ids=["404", "405", "500", "a list", "no json", "an error with 200"],
 )
 async def test_n14_an_upstream_that_cannot_say_is_503_and_never_no_vulnerabilities(
     back_end: BackEnds, tmp_path: Path, fault: Callable[[Sent], Sent], why: str
@@ -251,9 +252,50 @@ async def test_n14_audits_can_be_switched_off(back_end: BackEnds, tmp_path: Path
         assert not gateway.upstream.requests
 
 
-@pytest.mark.parametrize("path", ["-/npm/v1/security/audits", "-/npm/v1/security/audits/quick"])
-async def test_n14_the_retired_kinds_of_audit_are_404(gateway: Appliance, path: str) -> None:
-    assert (await gateway.npm(path, method="POST", data={"name": "x"})).status == 404
+OLD_KINDS = ("-/npm/v1/security/audits", "-/npm/v1/security/audits/quick")
+OLD_TREE = {
+    "name": "site",
+    "requires": {"upper": "1.0.0"},
+    "dependencies": {
+        "upper": {"version": "1.0.0", "dependencies": {"leaning": {"version": "1.1.0"}}},
+        "leaning": {"version": "3.0.0"},
+        "by-address": {"version": "git+ssh://0123"},
+        "@acme/ours": {"version": "1.0.0"},
+    },
+}
+
+
+@pytest.mark.parametrize("path", OLD_KINDS)
+async def test_n14_the_older_kinds_are_answered_from_the_same_knowledge(
+    gateway: Appliance, path: str
+) -> None:
+    told = {"id": 7, "severity": "high", "title": "Leans", "vulnerable_versions": "<2", "url": "urn:7"}
+    gateway.upstream.lie(says({"leaning": [told]}), UPSTREAM_BULK)
+    body = gzip.compress(json.dumps(OLD_TREE).encode())
+    answer = await gateway.npm(path, method="POST", data=body, headers={"Content-Encoding": "gzip"})
+    assert answer.status == 200
+    asked = json.loads(gateway.upstream.asked(UPSTREAM_BULK)[-1].body)
+    assert asked == {"upper": ["1.0.0"], "leaning": ["3.0.0", "1.1.0"]}
+    advisory = answer.json["advisories"]["7"]
+    assert (advisory["module_name"], advisory["findings"]) == (
+        "leaning",
+        [{"version": "1.1.0", "paths": ["upper>leaning"]}],
+    )
+    assert answer.json["metadata"]["vulnerabilities"] == {
+        "info": 0, "low": 0, "moderate": 0, "high": 1, "critical": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OLD_KINDS)
+async def test_n14_the_older_kinds_fail_where_the_newer_one_does(
+    back_end: BackEnds, tmp_path: Path, path: str
+) -> None:
+    async with appliance(tmp_path, back_end) as gateway:
+        gateway.upstream.lie(status(500), UPSTREAM_BULK)
+        answer = await gateway.npm(path, method="POST", data=OLD_TREE)
+        assert answer.status == 503
+        assert "Nothing was audited" in answer.json["error"]
+        assert (await gateway.npm(path, method="POST", data=b"[]")).status == 400
 
 
 @pytest.mark.parametrize(
