@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from registry.model.artifacts import Digest
@@ -24,10 +26,14 @@ class LockFile(msgspec.Struct, frozen=True, kw_only=True):
     ecosystem: str
     entries: tuple[Locked, ...]
     unresolved: tuple[str, ...] = ()
-    """Sentences about entries that come from elsewhere, or pin nothing: a path, a repository, a URL."""
+    """Sentences about entries that come from elsewhere: a path, a repository, a URL."""
+    includes: tuple[str, ...] = ()
+    """Files that belong to it, relative to its folder (`-r` and `-c` of requirements)."""
 
 
-def lock_file(ecosystem: str, found: list[Locked], unresolved: list[str]) -> LockFile:
+def lock_file(
+    ecosystem: str, found: list[Locked], unresolved: list[str], includes: Iterable[str] = ()
+) -> LockFile:
     """Join entries about the same version, with all of their digests."""
     entries: dict[tuple[Project, str | None], Locked] = {}
     for entry in found:
@@ -39,4 +45,5 @@ def lock_file(ecosystem: str, found: list[Locked], unresolved: list[str]) -> Loc
         ecosystem=ecosystem,
         entries=tuple(entries.values()),
         unresolved=tuple(dict.fromkeys(unresolved)),
+        includes=tuple(includes),
     )

@@ -16,24 +16,14 @@ from registry.errors import Malformed
 from registry.model.artifacts import STRENGTH, Digest
 from registry.model.locks import Locked, LockFile, lock_file
 
-_Found = tuple[list[Locked], list[str]]
+_Found = tuple[list[Locked], list[str], list[str]]
+"""Entries, sentences about what is from elsewhere, files that belong to it."""
 
 _HASH = re.compile(r"--hash[= ]\s*(\S+)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
-_ELSEWHERE = (
-    "-e",
-    "--editable",
-    "-r",
-    "--req",
-    "-c",
-    "--con",
-    ".",
-    "/",
-    "file:",
-    "git+",
-    "http://",
-    "https://",
-)
+_INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)[= ]*(\S.*)")
+_URL = re.compile(r"\w+://")
+_ELSEWHERE = ("-e", "--editable", ".", "/", "file:", "git+", "http://", "https://")
 
 
 def read_lock(filename: str, text: bytes) -> LockFile | None:
@@ -42,22 +32,27 @@ def read_lock(filename: str, text: bytes) -> LockFile | None:
     if reader is None:
         return None
     try:
-        found, unresolved = reader(text)
+        found, unresolved, includes = reader(text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Malformed(
             f"{shown(filename)} isn't what it is called ({type(error).__name__}: {error})."
         ) from None
-    return lock_file("pypi", found, unresolved)
+    return lock_file("pypi", found, unresolved, includes)
 
 
 def _requirements(text: bytes) -> _Found:
     found: list[Locked] = []
     unresolved: list[str] = []
+    includes: list[str] = []
     whole = re.sub(r"\\\r?\n", " ", text.decode("utf-8-sig"))
     for line in (_COMMENT.sub("", written).strip() for written in whole.splitlines()):
         if not line:
             continue
-        if line.startswith(_ELSEWHERE):
+        include = _INCLUDE.fullmatch(line)
+        if include is not None and not _URL.match(include[1]):
+            includes.append(include[1])
+            continue
+        if include is not None or line.startswith(_ELSEWHERE):
             unresolved.append(f"{shown(line)} isn't from an index.")
             continue
         if line.startswith("-"):
@@ -75,9 +70,7 @@ def _requirements(text: bytes) -> _Found:
             s.version for s in requirement.specifier if s.operator in {"==", "==="} and "*" not in s.version
         ]
         _add(found, unresolved, requirement.name, pins[0] if len(pins) == 1 else None, digests)
-        if len(pins) != 1:
-            unresolved.append(f"'{requirement.name}' has no pinned version.")
-    return found, unresolved
+    return found, unresolved, includes
 
 
 def _toml(*elsewhere: str) -> Callable[[bytes], _Found]:
@@ -99,7 +92,7 @@ def _toml(*elsewhere: str) -> Callable[[bytes], _Found]:
             files = [*package.get("wheels", []), *package.get("files", [])]
             files += [package["sdist"]] if package.get("sdist") else []
             _add(found, unresolved, package["name"], package.get("version"), _digests(files))
-        return found, unresolved
+        return found, unresolved, []
 
     return read
 
@@ -118,7 +111,7 @@ def _pipfile(text: bytes) -> _Found:
                 continue
             digests = [digest for each in package.get("hashes", []) if (digest := _digest(each))]
             _add(found, unresolved, name, version.removeprefix("=="), digests)
-    return found, unresolved
+    return found, unresolved, []
 
 
 def _add(
@@ -153,8 +146,8 @@ _READERS: Mapping[str, Callable[[bytes], _Found]] = {
     "pdm.lock": _toml("git", "path", "url", "editable"),
     "pylock*.toml": _toml("vcs", "directory", "archive"),
     "Pipfile.lock": _pipfile,
-    "*requirements*.txt": _requirements,
-    "*constraints*.txt": _requirements,
+    "*.txt": _requirements,
+    "*.in": _requirements,
 }
 LOCK_FILES = tuple(_READERS)
 """The names of lock files, as globs."""

@@ -68,6 +68,8 @@ requests[socks]==2.32.0 ; python_version > "3.8" \\
 httpx==0.27.0  # as it is
 flask>=2
 -r other.txt
+-c https://example.invalid/constraints.txt
+--constraint=limits.txt
 --no-binary :all:
 fork @ https://example.invalid/fork.zip
 ./here
@@ -112,7 +114,9 @@ def test_requirements_are_read_as_pip_reads_them() -> None:
     pins = {entry.project.name: entry.version for entry in found.entries}
     assert pins == {"requests": "2.32.0", "httpx": "0.27.0", "flask": None}
     assert found.entries[0].digests == (Digest("sha256", A), Digest("sha256", B))
-    assert [text.split("'")[1] for text in found.unresolved] == ["flask", "-r other.txt", "fork", "./here"]
+    elsewhere = ["-c https://example.invalid/constraints.txt", "fork", "./here"]
+    assert [text.split("'")[1] for text in found.unresolved] == elsewhere
+    assert found.includes == ("other.txt", "limits.txt")
 
 
 @pytest.mark.parametrize(
