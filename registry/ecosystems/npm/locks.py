@@ -102,10 +102,10 @@ def _yarn(text: str) -> _Found:
         name, reference = _split(fields.get("resolution") or keys.split(",")[0].strip('" :'))
         if reference.startswith("npm:") and "@" in reference[5:]:  # an alias: its own name comes first
             name, reference = _split(reference.removeprefix("npm:"))
-        if reference.startswith("workspace:"):
+        if reference.startswith(("workspace:", "patch:")):  # what is patched has an entry of its own
             return
         resolved = fields.get("resolved", "")
-        elsewhere = ("git", "file:", "link:", "portal:", "patch:", "http", "exec:")
+        elsewhere = ("git", "file:", "link:", "portal:", "http", "exec:")
         if (
             ("resolution" in fields and not reference.startswith("npm:") and reference.startswith(elsewhere))
             or resolved.startswith(("git", "file:"))

@@ -113,6 +113,10 @@ __metadata:
   version: 0.0.0-use.local
   resolution: "app@workspace:."
 
+"@acme/ui@patch:@acme/ui@npm%3A^2#optional!builtin<compat/ui>":
+  version: 2.0.0
+  resolution: "@acme/ui@patch:@acme/ui@npm%3A2.0.0#optional!builtin<compat/ui>::version=2.0.0&hash=abc"
+
 "fork@https://example.invalid/fork.git":
   version: 1.0.0
   resolution: "fork@https://example.invalid/fork.git#commit=abc"
