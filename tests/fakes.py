@@ -268,7 +268,12 @@ class CatalogueInMemory:
     async def known(self, project: Project) -> Mapping[str, Known]:
         return {
             row.artifact.filename: Known(
-                row.first_seen, row.pin, row.blob is not None, row.metadata_blob, row.blob_size
+                row.first_seen,
+                row.pin,
+                row.blob is not None,
+                row.metadata_blob,
+                row.blob_size,
+                row.artifact.mismatch,
             )
             for row in await self.holdings(project)
         }
@@ -314,13 +319,31 @@ class CatalogueInMemory:
                 )
             )
 
-    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
+    async def hold(
+        self,
+        project: Project,
+        filename: str,
+        blob: str,
+        size: int,
+        event: Event,
+        metadata_blob: str | None = None,
+    ) -> None:
         known = self._known(project, filename)
         self._log.append(event)
-        self.rows[project, filename] = pinning.held(known, blob, size)
+        self.rows[project, filename] = pinning.held(known, blob, size, metadata_blob)
+
+    async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:
+        known = self._known(project, filename)
+        self._log.append(event)
+        self.rows[project, filename] = pinning.mismatched(known, mismatch)
 
     async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
-        self.rows[project, filename] = _replace(self._known(project, filename), metadata_blob=blob)
+        self.rows[project, filename] = pinning.with_metadata(self._known(project, filename), blob)
+
+    async def attach_side_file(self, project: Project, filename: str, blob: str, event: Event) -> None:
+        known = self._known(project, filename)
+        self._log.append(event)
+        self.rows[project, filename] = _replace(known, side_blob=blob)
 
     async def release(self, project: Project, filename: str) -> None:
         if (project, filename) in self.rows:

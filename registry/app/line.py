@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,7 @@ from registry.app.identity import Identity
 from registry.app.sources import Sources
 from registry.app.storage import Storage, alarm_in
 from registry.ecosystems import ECOSYSTEMS
-from registry.errors import RegistryError
 from registry.identity.keys import replace_secret
-from registry.model.artifacts import Artifact
 from registry.model.attestations import Judgement
 from registry.model.names import Project
 from registry.model.ports import Clock
@@ -23,6 +20,8 @@ from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
 from registry.pipeline.auditing import Auditing
 from registry.pipeline.cache_operations import CacheOperations
+from registry.pipeline.contents import look_into
+from registry.pipeline.core_metadata import CoreMetadata
 from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
@@ -47,8 +46,6 @@ SHELF_BYTES = 1 << 30
 """Of renditions on local disk, which are made again when they are gone."""
 _RENDERS = ("ecosystems", "model", "pipeline", "policy", "provenance")
 """Folders of the program whose change may change a rendition."""
-
-journal = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +102,18 @@ def lay_line(
     attesting = _attesting(settings, kept, people, sources, clock)
     vouching = _vouching(kept, sources, attesting, clock, stack)
     verifier = Verifier(
-        kept.blobs, kept.catalogue, kept.log, clock, core_metadata, renderer.forget, vouching.vouch
+        kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget, vouching.vouch
     )
     stack.push_async_callback(verifier.close)
+    metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, verifier)
+    stack.push_async_callback(metadata.close)
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
         policy=policy,
         resolver=resolver,
         renderer=renderer,
         verifier=verifier,
+        metadata=metadata,
         catalogue=kept.catalogue,
         blobs=kept.blobs,
         log=kept.log,
@@ -196,20 +196,6 @@ def _shelf(settings: Settings, people: Identity, stack: AsyncExitStack) -> Shelf
     files = ShelfFiles(settings.data / "shelf", recipe.hexdigest(), SHELF_BYTES)
     stack.push_async_callback(files.close)
     return Shelf(settings.memory_cache, files, encoded, decoded)
-
-
-def core_metadata(artifact: Artifact, path: Path) -> bytes | None:
-    """Core metadata out of a verified file; None where it has none or isn't what it should be."""
-    ecosystem = ECOSYSTEMS[artifact.project.ecosystem]
-    if not ecosystem.offers_metadata:
-        return None
-    try:
-        with path.open("rb") as file:
-            contents = ecosystem.inspect(artifact, file)
-    except (RegistryError, OSError) as error:
-        journal.warning("a file could not be looked into", extra={"file": artifact.filename, "error": error})
-        return None
-    return contents.metadata if contents else None
 
 
 def _vouching(

@@ -73,6 +73,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     undated: bool = False
     """Whether its source tells no time for any file of the project, and this one was listed already when we
     first looked: nobody can say how old it is, and it isn't new to us."""
+    mismatch: str = ""
+    """What inside its verified bytes contradicts its name, as a sentence; empty where nothing was found."""
     yanked: str | None = None
     """PEP 592 reason or npm deprecation; '' means yanked without a reason, None not yanked."""
     requires_python: str | None = None
@@ -112,6 +114,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     blob_size: int | None = None
     metadata_blob: str | None = None
     """sha256 (hex) of the core metadata extracted from the verified wheel."""
+    side_blob: str | None = None
+    """sha256 (hex) of the metadata file that its source offers beside the wheel, where we keep that."""
     gone: bool = False
     """Whether the source no longer lists it (or it was unpublished here)."""
     conflict: Digest | None = None
@@ -128,3 +132,5 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     """sha256 of the core metadata that we extracted ourselves."""
     size: int | None = None
     """Of the verified bytes."""
+    mismatch: str = ""
+    """What inside the verified bytes contradicts the file's name."""

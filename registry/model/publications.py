@@ -47,6 +47,15 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bytes | None = None
 
 
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What looking into a verified file came to."""
+
+    metadata: bytes | None = None
+    """Its core metadata, where it has some that clients ask for."""
+    mismatch: str = ""
+    """What inside it contradicts its name, or makes it unreadable, as a sentence; empty for nothing."""
+
+
 class Stocked(msgspec.Struct, frozen=True, kw_only=True):
     """A file as it lies in a private back end."""
 

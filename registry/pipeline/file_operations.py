@@ -25,12 +25,12 @@ class FileOperations:
         return tuple(found[filename] for filename in sorted(found))
 
     async def backfill(self) -> tuple[str, ...]:
-        """Take core metadata out of wheels that were kept without it (before it was offered, or because the
-        volume was full); gives the names of those that offer it now."""
+        """Look again into wheels that were kept without core metadata (before it was offered, or because the
+        volume was full) or seemed to be something else; gives the names of those that offer it now."""
         mended: list[str] = []
         for name in await self._catalogue.projects(self._ecosystem.name):
             for row in await self._catalogue.holdings(self._ecosystem.parse_name(name)):
-                wanting = row.blob is not None and row.metadata_blob is None
-                if wanting and row.artifact.filename.endswith(".whl") and await self._verifier.extract(row):
+                wanting = row.blob is not None and (row.metadata_blob is None or row.artifact.mismatch)
+                if wanting and row.artifact.filename.endswith(".whl") and await self._verifier.examine(row):
                     mended.append(row.artifact.filename)
         return tuple(mended)

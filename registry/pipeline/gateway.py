@@ -24,6 +24,7 @@ from registry.model.events import Client, Event, Kind
 from registry.model.indexes import Representation
 from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
+from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
 from registry.pipeline.rendering import IndexAnswer, Renderer
@@ -78,6 +79,7 @@ class Gateway:
         resolver: Resolver,
         renderer: Renderer,
         verifier: Verifier,
+        metadata: CoreMetadata,
         catalogue: Catalogue,
         blobs: Mapping[str, Blobs],
         log: ProvenanceLog,
@@ -91,6 +93,7 @@ class Gateway:
         self._resolver = resolver
         self._renderer = renderer
         self._verifier = verifier
+        self._metadata = metadata
         self._catalogue = catalogue
         self._blobs = blobs
         self._log = log
@@ -154,22 +157,18 @@ class Gateway:
         """
         await self._admit(ask.project, root, client)
         holding = await self._holding(ask)
-        policy = self._policy.current
-        now = self._clock.now()
-        decision = _trusted(holding, await self._decided(holding))
-        if not decision.allowed:
-            raise Refused(await self._note(decision, root, client))
-        if decision.objections != policy.decide_project(ask.project, now).objections:
-            await self._note(decision, root, client)  # what is only observed is recorded all the same
+        revision = await self._pass(holding, root, client)
         if ask.part == "metadata":
-            return await self._metadata(holding, client, policy.revision)
+            return await self._core_metadata(holding, root, client, revision)
         path = await self._verifier.find(holding)
         if path is None or holding.blob is None:
             if not fetches and holding.artifact.size is not None:
                 return FactsAnswer(holding.artifact.size, _sha256(holding))
-            return await self._fetch(holding, client, policy.revision)
+            flight = await self._fetch(holding, revision)
+            record = partial(self._deliver_landed, flight, holding, root, client)
+            return FlightAnswer(flight, holding.artifact.filename, record)
         if delivers(holding.blob, holding.blob_size or 0):
-            await self._deliver(holding, client, policy.revision, holding.blob)
+            await self._deliver(holding, client, revision, holding.blob)
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
@@ -235,6 +234,16 @@ class Gateway:
         if refusal is not None:
             raise Refused(refusal)
 
+    async def _pass(self, holding: Holding, root: str, client: Client) -> str:
+        """Decide the facts of a file; gives the revision of the policy that did. Raises Refused."""
+        policy, now = self._policy.current, self._clock.now()
+        decision = _trusted(holding, await self._decided(holding))
+        if not decision.allowed:
+            raise Refused(await self._note(decision, root, client))
+        if decision.objections != policy.decide_project(holding.artifact.project, now).objections:
+            await self._note(decision, root, client)  # what is only observed is recorded all the same
+        return policy.revision
+
     async def _note(self, decision: Decision, root: str, client: Client) -> Refusal:
         refusal = refuse(decision, root, self._secret)
         await self._refusals.note(refusal, client, self._clock.now())
@@ -256,28 +265,43 @@ class Gateway:
             raise NotFound(f"'{project.name}' has no file '{filename}'.")
         return holding
 
-    async def _metadata(self, holding: Holding, client: Client, revision: str) -> BytesAnswer:
+    async def _core_metadata(self, holding: Holding, root: str, client: Client, revision: str) -> BytesAnswer:
         """What an index offers is served, also when it has to be taken out of the file again, or the file has
         to be fetched for that: a client that was promised metadata gives up without it."""
-        name, blob = holding.artifact.filename, holding.metadata_blob
-        if blob is None:
-            raise NotFound(f"There is no core metadata for '{name}'.")
-        body = await self._verifier.metadata(holding)
+        artifact = holding.artifact
+        if holding.metadata_blob is None and announced(holding) is None:
+            raise NotFound(f"There is no core metadata for '{artifact.filename}'.")
+        body = await self._metadata.read(holding, self._resolver.source(artifact.project, holding.origin))
         if body is None:
-            fetching = await self._fetch(holding, client, revision)
-            landed = await asyncio.shield(fetching.flight.done)
+            flight = await self._fetch(holding, revision)
+            landed = await asyncio.shield(flight.done)
+            holding = await self._landed(flight, holding, root, client)
             body = await self._verifier.metadata(holding, landed.path)
         if body is None:
-            raise Unavailable(f"The core metadata of '{name}' can't be read; check the volume.")
-        return BytesAnswer(body, f'"{blob}"')
+            raise Unavailable(f"The core metadata of '{artifact.filename}' can't be read; check the volume.")
+        return BytesAnswer(body, f'"{hashlib.sha256(body).hexdigest()}"')
 
-    async def _fetch(self, holding: Holding, client: Client, revision: str) -> FlightAnswer:
+    async def _fetch(self, holding: Holding, revision: str) -> Flight:
         if holding.blob is not None:  # it was here and is lost or rotten; the pin still says what it must be
             await self._catalogue.release(holding.artifact.project, holding.artifact.filename)
         source = self._resolver.source(holding.artifact.project, holding.origin)
-        flight = self._verifier.fetch(holding, source, revision)
-        record = partial(self._deliver, holding, client, revision)
-        return FlightAnswer(flight, holding.artifact.filename, record)
+        return self._verifier.fetch(holding, source, revision)
+
+    async def _landed(self, flight: Flight, holding: Holding, root: str, client: Client) -> Holding:
+        """The row of a file that has just come in, decided again where what is inside speaks against it.
+        Raises Refused."""
+        project, filename = holding.artifact.project, holding.artifact.filename
+        now = await self._catalogue.holding(project, filename) or holding
+        if flight.done.result().mismatched:
+            await self._pass(now, root, client)
+        return now
+
+    async def _deliver_landed(
+        self, flight: Flight, holding: Holding, root: str, client: Client, sha256: str
+    ) -> None:
+        """Log that a client is given a file that has come in; durable when this returns. Raises Refused."""
+        holding = await self._landed(flight, holding, root, client)
+        await self._deliver(holding, client, self._policy.current.revision, sha256)
 
     async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
         """Log that a client is given the file; durable when this returns."""

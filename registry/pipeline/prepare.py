@@ -295,10 +295,12 @@ def _notice(withheld: Mapping[str, Refusal]) -> tuple[tuple[str, str], ...]:
 
 def _pinned(artifact: Artifact, known: Known | None, origin: str) -> tuple[Artifact, Objection | None]:
     """The artifact with its digest of first sight in place, and what speaks against its bytes."""
-    if known is not None and known.metadata is not None:
+    if known is not None and known.metadata is not None:  # over what a source offers beside the file
         artifact = msgspec.structs.replace(artifact, metadata=Digest("sha256", known.metadata))
-    elif artifact.metadata is not None:
-        artifact = msgspec.structs.replace(artifact, metadata=None)  # we offer only what we extracted
+    elif artifact.metadata is not None and origin == "private":
+        artifact = msgspec.structs.replace(artifact, metadata=None)
+    if known is not None and known.mismatch:
+        artifact = msgspec.structs.replace(artifact, mismatch=known.mismatch)
     if known is not None and known.size is not None:
         artifact = msgspec.structs.replace(artifact, size=known.size)
     if artifact.published is None and known is not None and origin == "private":

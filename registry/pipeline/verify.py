@@ -1,6 +1,7 @@
-"""One flight a file: fetched, verified, kept; clients follow it and outlive nothing.
+"""One flight a file: fetched, verified, looked into, kept; clients follow it and outlive nothing.
 
-    stage → digest and size → fsync, rename, fsync directory → row and log, one commit → the last bytes
+    stage → digest and size → fsync, rename, fsync directory → a look inside → row and log, one commit
+    → the last bytes
 
 A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has
 landed: no client ever holds a complete file that wasn't verified, recorded and kept.
@@ -9,6 +10,7 @@ landed: no client ever holds a complete file that wasn't verified, recorded and 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +24,7 @@ from registry.model.artifacts import STRONG, Artifact, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Source
+from registry.model.publications import Findings
 
 HELD_BACK = 64 * 1024
 """Bytes at the end of a file that no follower gets before it is verified."""
@@ -33,10 +36,10 @@ journal = logging.getLogger("registry.verify")
 
 
 class Inspect(Protocol):
-    """Looks into verified bytes for core metadata; runs in a thread."""
+    """Looks into verified bytes; runs in a thread."""
 
-    def __call__(self, artifact: Artifact, path: Path) -> bytes | None:
-        """The core metadata inside, or None where there is none or it can't be read."""
+    def __call__(self, artifact: Artifact, path: Path) -> Findings:
+        """What is inside, and whether that is what the file's name says."""
 
 
 class Landed(msgspec.Struct, frozen=True):
@@ -45,6 +48,8 @@ class Landed(msgspec.Struct, frozen=True):
     path: Path
     sha256: str
     size: int
+    mismatched: bool = False
+    """Whether what is inside contradicts its name: decide again before anyone gets the last of it."""
 
 
 class Flight:
@@ -161,7 +166,6 @@ class Verifier:
             )
         else:
             flight.land(landed)
-            await self._extract_quietly(holding, landed.path)
         finally:
             self._flights.pop(key, None)
 
@@ -184,29 +188,31 @@ class Verifier:
                 sha256 = await staging.commit(sorted(expected), artifact.size)
             finally:
                 await staging.discard()
-        size = staging.size
-        await self._catalogue.hold(
-            artifact.project,
-            artifact.filename,
-            sha256,
-            size,
-            self._ingested(holding, sha256, size, source, revision, verdict),
-        )
-        path = await blobs.find(sha256)
+        path, size = await blobs.find(sha256), staging.size
         if path is None:
             raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
-        if artifact.size is None and self._learned is not None:
-            await self._learned(artifact.project)  # its index can tell the size now
-        return Landed(path, sha256, size)
+        found = await asyncio.to_thread(self._inspect, artifact, path)
+        await self._judge(holding, found)
+        metadata = await self._keep_quietly(holding, found)
+        event = self._ingested(holding, sha256, size, source, revision, verdict)
+        await self._catalogue.hold(artifact.project, artifact.filename, sha256, size, event, metadata)
+        if artifact.size is None or found.mismatch or _offers_more(holding, metadata):
+            await self._tell(artifact.project)  # its index can say more now
+        return Landed(path, sha256, size, mismatched=bool(found.mismatch))
 
-    async def extract(self, holding: Holding) -> bool:
-        """Take core metadata out of a kept file that offers none; whether it does now."""
+    async def examine(self, holding: Holding) -> bool:
+        """Look into a kept file once more, and offer its core metadata; whether that is offered now."""
         path = await self.find(holding)
         if path is None:
             return False
-        await self._extract_quietly(holding, path)
-        now = await self._catalogue.holding(holding.artifact.project, holding.artifact.filename)
-        return now is not None and now.metadata_blob is not None
+        artifact = holding.artifact
+        found = await asyncio.to_thread(self._inspect, artifact, path)
+        await self._judge(holding, found)
+        metadata = await self._keep_quietly(holding, found)
+        if metadata is not None:
+            await self._catalogue.attach_metadata(artifact.project, artifact.filename, metadata)
+        await self._tell(artifact.project)
+        return metadata is not None
 
     async def metadata(self, holding: Holding, path: Path | None = None) -> bytes | None:
         """The file's core metadata, taken out of its verified bytes (at `path`) again where it was lost; None
@@ -219,30 +225,41 @@ class Verifier:
         if path is None:
             return None
         journal.warning("core metadata is taken out again", extra={"file": holding.artifact.filename})
-        await self._extract(holding, path)
-        return await blobs.read(blob)
+        found = await asyncio.to_thread(self._inspect, holding.artifact, path)
+        await self._keep_quietly(holding, found)
+        return found.metadata
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)
 
-    async def _extract_quietly(self, holding: Holding, path: Path) -> None:
-        try:
-            await self._extract(holding, path)
-        except Exception as error:  # noqa: BLE001  the file is kept and served; only its metadata isn't offered
-            journal.warning(
-                "metadata not kept", extra={"file": holding.artifact.filename, "error": repr(error)}
-            )
-
-    async def _extract(self, holding: Holding, path: Path) -> None:
-        """Keep a wheel's core metadata, so that resolvers need not fetch the wheel for it (PEP 658)."""
-        metadata = await asyncio.to_thread(self._inspect, holding.artifact, path)
-        if metadata is None:
+    async def _judge(self, holding: Holding, found: Findings) -> None:
+        """Note what contradicts the file's name, or its announced metadata; each is an alarm."""
+        artifact, side = holding.artifact, holding.artifact.metadata
+        if found.mismatch != artifact.mismatch:
+            alarm = "content_mismatch" if found.mismatch else "content_mismatch_cleared"
+            event = self._alarmed(artifact, alarm, found.mismatch or f"No longer: {artifact.mismatch}")
+            await self._catalogue.note_mismatch(artifact.project, artifact.filename, found.mismatch, event)
+        if found.metadata is None or side is None or holding.origin != "public":
             return
-        artifact = holding.artifact
-        blob = await self._blobs[holding.origin].put(metadata)
-        await self._catalogue.attach_metadata(artifact.project, artifact.filename, blob)
+        if hashlib.sha256(found.metadata).hexdigest() != side.hex:
+            said = f"The metadata offered beside '{artifact.filename}' isn't that inside; the latter counts."
+            await self._log.record(self._alarmed(artifact, "metadata_mismatch", said))
+
+    async def _keep_quietly(self, holding: Holding, found: Findings) -> str | None:
+        """Keep a wheel's core metadata, so that resolvers need not fetch the wheel for it (PEP 658)."""
+        if found.metadata is None:
+            return None
+        try:
+            return await self._blobs[holding.origin].put(found.metadata)
+        except RegistryError as error:  # the file is kept and served; only its metadata isn't offered
+            journal.warning(
+                "metadata not kept", extra={"file": holding.artifact.filename, "error": str(error)}
+            )
+            return None
+
+    async def _tell(self, project: Project) -> None:
         if self._learned is not None:
-            await self._learned(artifact.project)
+            await self._learned(project)
 
     def _ingested(
         self,
@@ -286,19 +303,26 @@ class Verifier:
     async def _alarm(self, holding: Holding, error: RegistryError) -> None:
         artifact = holding.artifact
         try:
-            await self._log.record(
-                Event(
-                    kind=Kind.ALARM,
-                    at=self._clock.now(),
-                    actor="gateway",
-                    project=artifact.project,
-                    version=artifact.version,
-                    filename=artifact.filename,
-                    detail={"alarm": "integrity", "message": str(error), "url": artifact.url},
-                )
-            )
+            await self._log.record(self._alarmed(artifact, "integrity", str(error)))
         except Unavailable:
             journal.error("an integrity alarm could not be logged", extra={"file": artifact.filename})
+
+    def _alarmed(self, artifact: Artifact, alarm: str, message: str) -> Event:
+        return Event(
+            kind=Kind.ALARM,
+            at=self._clock.now(),
+            actor="gateway",
+            project=artifact.project,
+            version=artifact.version,
+            filename=artifact.filename,
+            detail={"alarm": alarm, "message": message, "url": artifact.url},
+        )
+
+
+def _offers_more(holding: Holding, metadata: str | None) -> bool:
+    """Whether the index offers metadata that it didn't offer before, or other."""
+    side = holding.artifact.metadata
+    return metadata is not None and (side is None or side.hex != metadata)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from registry.policy.rules import Judge, ends
 OF_NAMES = ("lookalike",)
 """Rules that object to names, which a version can't be exempted from."""
 OF_FILES = (
-    "age", "late-file", "freeze", "scripts", "malware", "vulnerability",
+    "content", "age", "late-file", "freeze", "scripts", "malware", "vulnerability",
     "publisher", "unattested", "attestation",
 )  # fmt: skip
 """Rules that object to single files; malware also to names, which an exemption for all versions lifts."""

@@ -17,6 +17,7 @@ from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
 from registry.policy.advisories import KnownAdvisories, Malware, NoAdvisories, Vulnerabilities
 from registry.policy.age import Age, Ages, Freeze, LateFile
+from registry.policy.content import Content
 from registry.policy.engine import Policy, Rulebook
 from registry.policy.entries import Entry, Roster, VersionRange, compile_glob, is_glob
 from registry.policy.exemptions import OF_NAMES
@@ -255,6 +256,8 @@ def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
         yield Freeze(lists.freezes, ages, effect)
     if effect := effects["scripts"]:
         yield Scripts(effect)
+    if effect := effects["content"]:
+        yield Content(effect)
     yield from rules_about_withdrawals(effects)
 
 

@@ -34,6 +34,7 @@ SHIPPED: Mapping[str, Effect | None] = {
     "late-file": Effect.OBSERVE,
     "freeze": Effect.HOLD,
     "scripts": None,
+    "content": Effect.HOLD,
     "quarantined": Effect.DENY,
     "removed": Effect.OBSERVE,
     "yanked": None,

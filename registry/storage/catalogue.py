@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -121,23 +121,32 @@ class Catalogue:
 
         await self._database.write(job)
 
-    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
-        """Link verified bytes to a row and log the ingest, in one durable transaction. Raises NotFound for a
-        file that was never remembered or published."""
+    async def hold(
+        self,
+        project: Project,
+        filename: str,
+        blob: str,
+        size: int,
+        event: Event,
+        metadata_blob: str | None = None,
+    ) -> None:
+        """Link verified bytes to a row, and the core metadata found in them, and log the ingest, in one
+        durable transaction. Raises NotFound for a file that was never remembered or published."""
+        await self._amend(
+            project, filename, lambda known: pinning.held(known, blob, size, metadata_blob), event
+        )
 
-        def job(connection: apsw.Connection) -> None:
-            _write(connection, pinning.held(_known(connection, project, filename), blob, size))
-            append(connection, event)
-
-        await self._database.write(job)
+    async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:
+        """Note what in a file's verified bytes contradicts its name, and log it. Raises NotFound."""
+        await self._amend(project, filename, lambda known: pinning.mismatched(known, mismatch), event)
 
     async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
         """Link core metadata extracted from the verified file. Raises NotFound."""
-        await self._database.write(
-            lambda connection: _write(
-                connection, _replace(_known(connection, project, filename), metadata_blob=blob)
-            )
-        )
+        await self._amend(project, filename, lambda known: pinning.with_metadata(known, blob), None)
+
+    async def attach_side_file(self, project: Project, filename: str, blob: str, event: Event) -> None:
+        """Link the metadata file that the source offers beside a file, and log it. Raises NotFound."""
+        await self._amend(project, filename, lambda known: _replace(known, side_blob=blob), event)
 
     async def release(self, project: Project, filename: str) -> None:
         """Forget that we hold the bytes (they rotted or were collected); the pin stays."""
@@ -217,6 +226,16 @@ class Catalogue:
             ).fetchall()
         )
         return tuple(str(row[2]) for row in rows if origin in {None, _origin_of(row)})
+
+    async def _amend(
+        self, project: Project, filename: str, change: Callable[[Holding], Holding], event: Event | None
+    ) -> None:
+        def job(connection: apsw.Connection) -> None:
+            _write(connection, change(_known(connection, project, filename)))
+            if event is not None:
+                append(connection, event)
+
+        await self._database.write(job)
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""

@@ -18,12 +18,12 @@ FACTS = (
 )
 """Columns that say what the source says."""
 
-STATE = "origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict"
+STATE = "origin, pin, first_seen, blob, blob_size, metadata_blob, gone, conflict, mismatch, side_blob"
 """Columns that say what we know for ourselves."""
 
 COLUMNS = f"{FACTS}, {STATE}"
 
-KNOWN = "first_seen, pin, blob IS NOT NULL, metadata_blob, blob_size"
+KNOWN = "first_seen, pin, blob IS NOT NULL, metadata_blob, blob_size, mismatch"
 """Columns of what an index needs to know."""
 
 LOOKED = "a.verdict, a.publisher, a.reason, a.handover"
@@ -65,6 +65,8 @@ def row_of(holding: Holding) -> Row:
         holding.metadata_blob,
         int(holding.gone),
         _text(holding.conflict),
+        holding.artifact.mismatch,
+        holding.side_blob,
     )
 
 
@@ -73,7 +75,7 @@ def holding_of(project: Project, row: Row) -> Holding:
     (
         filename, version, url, digests, size, published, yanked, requires_python, metadata, provenance,
         script, signatures, released, undated, withdrawn, publisher, handover, origin, pin, first_seen, blob,
-        blob_size, metadata_blob, gone, conflict,
+        blob_size, metadata_blob, gone, conflict, mismatch, side_blob,
     ) = row  # fmt: skip
     return Holding(
         artifact=Artifact(
@@ -95,6 +97,7 @@ def holding_of(project: Project, row: Row) -> Holding:
             withdrawn=withdrawn,
             publisher=publisher,
             handover=handover,
+            mismatch=mismatch,
         ),
         origin=origin,
         pin=_digest(pin),
@@ -104,13 +107,14 @@ def holding_of(project: Project, row: Row) -> Holding:
         metadata_blob=metadata_blob,
         gone=bool(gone),
         conflict=_digest(conflict),
+        side_blob=side_blob,
     )
 
 
 def known_of(row: Row) -> Known:
     """The value of a row of a file name and KNOWN."""
-    _, first_seen, pin, held, metadata, size = row
-    return Known(moment_of(first_seen), _digest(pin), bool(held), metadata, size)
+    _, first_seen, pin, held, metadata, size, mismatch = row
+    return Known(moment_of(first_seen), _digest(pin), bool(held), metadata, size, mismatch)
 
 
 def looked_holding_of(project: Project, row: Row) -> Holding:

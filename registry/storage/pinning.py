@@ -26,7 +26,7 @@ def seen_again(known: Holding, artifact: Artifact) -> Holding:
     """The row of a known file, with what its source says now. One that no longer contradicts clears the
     conflict; a file that was announced without a strong digest is pinned by the first one it gets."""
     conflict = contradiction(known, artifact)
-    now = _bare(artifact)
+    now = _replace(_bare(artifact), mismatch=known.artifact.mismatch)
     if conflict is not None:
         now = _replace(now, digests=known.artifact.digests, size=known.artifact.size)
     return _replace(known, artifact=now, pin=known.pin or _strong(now), gone=False, conflict=conflict)
@@ -47,9 +47,20 @@ def withdrawal(before: Holding, after: Holding) -> str | None:
     return "yanked" if now.yanked is not None and was.yanked is None else None
 
 
-def held(known: Holding, blob: str, size: int) -> Holding:
+def held(known: Holding, blob: str, size: int, metadata_blob: str | None = None) -> Holding:
     """The row once we hold its verified bytes, which pin it if nothing did before."""
-    return _replace(known, blob=blob, blob_size=size, pin=known.pin or Digest("sha256", blob))
+    row = _replace(known, blob=blob, blob_size=size, pin=known.pin or Digest("sha256", blob))
+    return with_metadata(row, metadata_blob) if metadata_blob else row
+
+
+def with_metadata(known: Holding, blob: str) -> Holding:
+    """The row with metadata out of the verified file, which makes a file beside it needless."""
+    return _replace(known, metadata_blob=blob, side_blob=None)
+
+
+def mismatched(known: Holding, mismatch: str) -> Holding:
+    """The row with what in its bytes contradicts its name."""
+    return _replace(known, artifact=_replace(known.artifact, mismatch=mismatch))
 
 
 def contradiction(known: Holding, artifact: Artifact) -> Digest | None:

@@ -268,6 +268,12 @@ ALTER TABLE artifact ADD COLUMN handover  TEXT NOT NULL DEFAULT '';
 ALTER TABLE attestation ADD COLUMN handover TEXT NOT NULL DEFAULT '';
 """
 
+_CONTENTS = """
+-- what in a file's bytes contradicts its name, and the metadata file that its source offers beside it
+ALTER TABLE artifact ADD COLUMN mismatch TEXT NOT NULL DEFAULT '';
+ALTER TABLE artifact ADD COLUMN side_blob TEXT;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -280,4 +286,5 @@ MIGRATIONS: tuple[str, ...] = (
     _ATTESTATIONS,
     _PETITIONS,
     _PUBLISHERS,
+    _CONTENTS,
 )

@@ -35,6 +35,7 @@ _POSITION = "scrub-position"
 _REFERENCED = (
     "SELECT blob FROM artifact WHERE blob IS NOT NULL AND origin = 'public'"
     " UNION SELECT metadata_blob FROM artifact WHERE metadata_blob IS NOT NULL AND origin = 'public'"
+    " UNION SELECT side_blob FROM artifact WHERE side_blob IS NOT NULL AND origin = 'public'"
 )
 _DOCUMENTS = "SELECT ecosystem, project, sha256 FROM document WHERE origin = 'public'"
 _HOLDERS = (

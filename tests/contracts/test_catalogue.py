@@ -197,6 +197,34 @@ async def test_held_bytes_pin_a_file_that_was_announced_without_a_digest(catalog
     assert (found.pin, found.conflict) == (sha(b"1.0"), EVIL)
 
 
+async def test_held_bytes_come_with_the_metadata_found_in_them_in_place_of_that_beside_them(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.attach_side_file(FOO, WHEEL.filename, EVIL.hex, event(Kind.INGEST))
+    assert (await row(catalogue)).side_blob == EVIL.hex
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST), sha(b"meta").hex)
+    found = await row(catalogue)
+    assert (found.metadata_blob, found.side_blob) == (sha(b"meta").hex, None)
+    assert len(await log.events()) == 2
+
+
+async def test_doubts_about_a_file_stay_until_they_are_cleared(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    await catalogue.note_mismatch(FOO, WHEEL.filename, "It is another.", event(Kind.ALARM))
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))
+    await catalogue.remember(FOO, [msgspec.structs.replace(WHEEL, yanked="bad")], "public", LATER)
+    await catalogue.release(FOO, WHEEL.filename)
+    assert (await row(catalogue)).artifact.mismatch == "It is another."
+    assert (await catalogue.known(FOO))[WHEEL.filename].mismatch == "It is another."
+    await catalogue.note_mismatch(FOO, WHEEL.filename, "", event(Kind.ALARM))
+    assert (await row(catalogue)).artifact.mismatch == ""
+    kinds = [logged.event.kind for logged in reversed(await log.events())]
+    assert kinds[:2] + kinds[-1:] == [Kind.ALARM, Kind.INGEST, Kind.ALARM]
+
+
 async def test_unknown_files_are_not_held_and_nothing_is_logged(
     catalogue: Catalogue, log: ProvenanceLog
 ) -> None:
@@ -204,6 +232,10 @@ async def test_unknown_files_are_not_held_and_nothing_is_logged(
         await catalogue.hold(FOO, "foo-9.tar.gz", EVIL.hex, 1, event(Kind.INGEST))
     with pytest.raises(NotFound):
         await catalogue.attach_metadata(FOO, "foo-9.tar.gz", EVIL.hex)
+    with pytest.raises(NotFound):
+        await catalogue.attach_side_file(FOO, "foo-9.tar.gz", EVIL.hex, event(Kind.INGEST))
+    with pytest.raises(NotFound):
+        await catalogue.note_mismatch(FOO, "foo-9.tar.gz", "It is another.", event(Kind.ALARM))
     assert await log.events() == ()
 
 

@@ -209,3 +209,21 @@ async def test_a_job_is_one_of_its_kind_and_known_by_its_id(stocked: House) -> N
     found = await job(house, "scrub")
     ended = await house.ask(f"/api/v1/jobs/{found['id']}", method="DELETE", headers=house.admin)
     assert ended.json["state"] == "done", "what is done can't be called off"
+
+
+async def test_metadata_beside_a_wheel_stays_until_the_wheel_brings_its_own(
+    house: House, upstream: LyingUpstream
+) -> None:
+    wheel = make_wheel("demo", "1.0")
+    inside = hashlib.sha256(wheel.metadata or b"").hexdigest()
+    wheel.metadata = b"Name: demo\n"
+    beside = hashlib.sha256(wheel.metadata).hexdigest()
+    upstream.add(wheel)
+    assert (await house.ask(f"{await house.learn(wheel)}.metadata")).status == 200
+    await rested(house)
+    await job(house, "gc")
+    assert set(house.blobs()) == {beside}
+    assert (await house.fetch(wheel)).is_whole(wheel.data)
+    await rested(house)
+    await job(house, "gc")
+    assert set(house.blobs()) == {inside, wheel.hashes["sha256"]}

@@ -64,7 +64,7 @@ async def test_bytes_without_a_row_are_nobodys(
     with monkeypatch.context() as broken:
         broken.setattr(Catalogue, "hold", gone)
         assert (await house.ask(path)).status == 503
-    assert len(house.blobs()) == 1
+    assert len(house.blobs()) == 2  # the wheel, and its metadata
     assert not house.rows("ingest")
     await house.restart()
     await upstream.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from datetime import timedelta
@@ -88,12 +89,12 @@ def test_what_is_learned_is_what_was_announced() -> None:
     assert artifact.carried == b""
 
 
-def test_metadata_is_offered_where_we_extracted_it_and_nowhere_else() -> None:
-    """P7: pip fails an install whose announced metadata isn't there."""
+def test_metadata_is_that_of_the_verified_file_else_what_its_source_announces() -> None:
+    """P7: pip fails an install whose announced metadata isn't there, so what is offered can be had."""
     prepared = run(job(OLD, NEW, known={OLD.filename: pinned(sha256(OLD), held=True, metadata="c" * 64)}))
     files = shown(prepared)
     assert files[OLD.filename]["core-metadata"] == {"sha256": "c" * 64}
-    assert not files[NEW.filename].get("core-metadata")
+    assert files[NEW.filename]["core-metadata"] == {"sha256": hashlib.sha256(NEW.metadata or b"").hexdigest()}
 
 
 def test_the_size_is_that_of_the_bytes_we_hold() -> None:

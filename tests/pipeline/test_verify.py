@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from registry.errors import IntegrityFailed, NotFound, RegistryError, SourceFailed, Unavailable
@@ -14,6 +15,7 @@ from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Kind
 from registry.model.indexes import Document
 from registry.model.names import Project
+from registry.model.publications import Findings
 from registry.pipeline.verify import FAILURE_LASTS, Flight, Verifier
 from tests.fakes import BlobsInDirectory, CatalogueInMemory, FixedClock, LogInMemory
 from tests.specimens import FOO, artifact, sha
@@ -55,7 +57,7 @@ class Hangar:
         self.clock, self.log = FixedClock(), LogInMemory()
         self.catalogue = CatalogueInMemory(self.log)
         self.blobs = BlobsInDirectory(folder / "blobs")
-        self.metadata: bytes | Exception | None = None
+        self.findings = Findings()
         self.verifier = Verifier(
             {"public": self.blobs}, self.catalogue, self.log, self.clock, self._inspect, None
         )
@@ -74,10 +76,9 @@ class Hangar:
     def files(self) -> list[str]:
         return sorted(path.name for path in self.blobs.root.iterdir())
 
-    def _inspect(self, artifact: Artifact, path: Path) -> bytes | None:
-        if isinstance(self.metadata, Exception):
-            raise self.metadata
-        return self.metadata
+    def _inspect(self, artifact: Artifact, path: Path) -> Findings:
+        assert path.read_bytes() == DATA
+        return self.findings
 
 
 @pytest.fixture
@@ -177,18 +178,58 @@ async def test_without_a_row_or_room_nothing_lands(
     assert not hangar.log.of_kind(Kind.INGEST)
 
 
-@pytest.mark.parametrize(
-    "metadata", [b"Name: foo", None, Unavailable("full"), ZeroDivisionError("a trick")], ids=repr
-)
-async def test_metadata_that_cannot_be_had_spoils_no_file(
-    hangar: Hangar, metadata: bytes | Exception | None
-) -> None:
-    hangar.metadata = metadata
+async def test_the_metadata_inside_is_kept_before_anybody_has_the_file(hangar: Hangar) -> None:
+    hangar.findings = Findings(metadata=b"Name: foo")
     await hangar.fetch(Pieces(DATA)).done
-    await _settled(lambda: not hangar.verifier._flights)
     row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
     assert row is not None
-    assert (row.metadata_blob is not None) == isinstance(metadata, bytes)
+    assert await hangar.blobs.read(row.metadata_blob or "") == b"Name: foo"
+
+
+async def test_metadata_that_cannot_be_kept_spoils_no_file(
+    hangar: Hangar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(data: bytes) -> str:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(hangar.blobs, "put", full)
+    hangar.findings = Findings(metadata=b"Name: foo")
+    await hangar.fetch(Pieces(DATA)).done
+    row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
+    assert row is not None
+    assert (row.blob, row.metadata_blob) == (sha(DATA).hex, None)
+
+
+async def test_what_contradicts_its_name_is_noted_and_alarmed_before_it_lands(hangar: Hangar) -> None:
+    hangar.findings = Findings(mismatch="It is something else.")
+    landed = await hangar.fetch(Pieces(DATA)).done
+    assert landed.mismatched
+    row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
+    assert row is not None
+    assert (row.artifact.mismatch, row.blob) == ("It is something else.", sha(DATA).hex)
+    said = [(event.kind, event.detail.get("alarm")) for event in (row.event for row in hangar.log.rows)]
+    assert said == [(Kind.ALARM, "content_mismatch"), (Kind.INGEST, None)]
+
+
+async def test_a_second_look_can_clear_a_file(hangar: Hangar) -> None:
+    hangar.findings = Findings(mismatch="It is something else.")
+    await hangar.fetch(Pieces(DATA)).done
+    row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
+    assert row is not None
+    hangar.findings = Findings(metadata=b"Name: foo")
+    assert await hangar.verifier.examine(row)
+    row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
+    assert row is not None
+    assert row.artifact.mismatch == ""
+    assert hangar.log.of_kind(Kind.ALARM)[-1].detail["alarm"] == "content_mismatch_cleared"
+
+
+async def test_metadata_beside_a_file_that_is_not_that_inside_is_alarmed(hangar: Hangar) -> None:
+    announced = msgspec.structs.replace(hangar.holding.artifact, metadata=sha(b"Name: evil"))
+    hangar.holding = msgspec.structs.replace(hangar.holding, artifact=announced)
+    hangar.findings = Findings(metadata=b"Name: foo")
+    await hangar.fetch(Pieces(DATA)).done
+    assert [event.detail["alarm"] for event in hangar.log.of_kind(Kind.ALARM)] == ["metadata_mismatch"]
 
 
 async def test_closing_ends_what_flies_and_throws_it_away(hangar: Hangar) -> None:

@@ -40,12 +40,28 @@ class Catalogue(Protocol):
         back or yanked is logged as an alarm. Files of another origin are left alone. One transaction, cheap
         when nothing changed."""
 
-    async def hold(self, project: Project, filename: str, blob: str, size: int, event: Event) -> None:
-        """Link verified bytes to a row and log the ingest, in one durable transaction. They pin a row that
-        had no pin. Raises NotFound for a file without a row."""
+    async def hold(
+        self,
+        project: Project,
+        filename: str,
+        blob: str,
+        size: int,
+        event: Event,
+        metadata_blob: str | None = None,
+    ) -> None:
+        """Link verified bytes to a row, and the core metadata found in them, and log the ingest, in one
+        durable transaction. They pin a row that had no pin. Raises NotFound for a file without a row."""
+
+    async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:
+        """Note what in a file's verified bytes contradicts its name ('' for nothing after all) and log it, in
+        one durable transaction. Raises NotFound."""
 
     async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
         """Link core metadata extracted from the verified file."""
+
+    async def attach_side_file(self, project: Project, filename: str, blob: str, event: Event) -> None:
+        """Link the metadata file that the source offers beside a file, and log that it came in. Metadata of
+        the verified file itself takes its place. Raises NotFound."""
 
     async def release(self, project: Project, filename: str) -> None:
         """Forget that we hold the bytes (they rotted or were collected); the pin stays."""

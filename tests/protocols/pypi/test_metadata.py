@@ -6,22 +6,16 @@ import asyncio
 import hashlib
 from typing import Any
 
-from tests.guarantees.house import House
-from tests.upstream import Distribution, make_sdist, make_wheel
-from tests.upstream.faults import status
+import pytest
+
+from tests.guarantees.house import JSON, House
+from tests.upstream import Distribution, Fault, make_sdist, make_wheel
+from tests.upstream.faults import status, wrong_bytes
 
 
 async def entry(house: House, made: Distribution) -> Any:
     files = (await house.index(made.project))["files"]
     return next(file for file in files if file["filename"] == made.filename)
-
-
-async def offered(house: House, made: Distribution) -> Any:
-    """The file's entry once it offers metadata; that takes a moment, since clients don't wait for it."""
-    async with asyncio.timeout(10):
-        while "core-metadata" not in (found := await entry(house, made)):  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.01)
-    return found
 
 
 async def metadata(house: House, made: Distribution) -> Any:
@@ -35,27 +29,105 @@ async def lose(house: House, *names: str) -> None:
             await asyncio.to_thread(path.unlink)
 
 
-async def test_p7_a_public_wheel_offers_the_metadata_inside_it_once_it_is_here(house: House) -> None:
+def digest(made: Distribution) -> str:
+    return hashlib.sha256(made.metadata or b"").hexdigest()
+
+
+async def test_p7_what_the_upstream_announces_is_offered_and_fetched_checked_and_kept(house: House) -> None:
     wheel = make_wheel("demo", "1.0", requires=["other>=2"])
+    house.upstream.add(wheel)
+    assert (await entry(house, wheel))["core-metadata"]["sha256"] == digest(wheel)
+    for _ in range(2):
+        got = await metadata(house, wheel)
+        assert got.is_whole(wheel.metadata or b"")
+        assert got.headers["ETag"] == f'"{digest(wheel)}"'
+    assert [seen.path for seen in house.upstream.asked("/files/*")] == [f"/files/{wheel.filename}.metadata"]
+    (event,) = house.rows("ingest")
+    assert (event["filename"], event["sha256"]) == (f"{wheel.filename}.metadata", digest(wheel))
+    await house.restart()
+    house.upstream.lie(status(500))
+    assert (await metadata(house, wheel)).is_whole(wheel.metadata or b"")
+
+
+async def test_p7_a_crowd_that_wants_metadata_fetches_it_once(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    await entry(house, wheel)
+    answers = await asyncio.gather(*(metadata(house, wheel) for _ in range(20)))
+    assert all(got.is_whole(wheel.metadata or b"") for got in answers)
+    assert len(house.upstream.asked("/files/*")) == 1
+
+
+async def test_p7_an_index_stays_as_it_was_when_its_wheel_comes_in(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    before = (await house.ask("/pypi/simple/demo/", headers=JSON)).headers["ETag"]
+    await house.fetch(wheel)
+    assert (await house.ask("/pypi/simple/demo/", headers={**JSON, "If-None-Match": before})).status == 304
+    assert not house.alarms()
+
+
+async def test_p7_metadata_inside_the_wheel_wins_over_that_beside_it(house: House) -> None:
+    wheel = make_wheel("demo", "1.0", requires=["other>=2"])
+    inside = wheel.metadata or b""
     wheel.metadata = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Dist: evil\n"  # U30
+    house.upstream.add(wheel)
+    assert (await metadata(house, wheel)).is_whole(wheel.metadata)
+    await house.fetch(wheel)
+    assert house.alarms() == ["metadata_mismatch"]
+    assert (await entry(house, wheel))["core-metadata"]["sha256"] == hashlib.sha256(inside).hexdigest()
+    assert (await metadata(house, wheel)).is_whole(inside)
+
+
+@pytest.mark.parametrize("lie", [status(404), status(403), wrong_bytes], ids=["gone", "forbidden", "wrong"])
+async def test_p7_announced_metadata_that_cannot_be_had_is_taken_out_of_the_wheel(
+    house: House, lie: Fault
+) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    house.upstream.lie(lie, "*.metadata")
+    assert (await metadata(house, wheel)).is_whole(wheel.metadata or b"")
+    assert house.alarms() == (["integrity"] if lie is wrong_bytes else [])
+    assert len(house.upstream.asked(f"/files/{wheel.filename}")) == 1
+
+
+async def test_p7_metadata_that_nobody_can_give_is_a_failure_and_no_missing_file(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    await entry(house, wheel)
+    house.upstream.lie(status(500), "/files/*")
+    assert (await metadata(house, wheel)).status == 502
+    await house.upstream.stop()
+    house.clock.advance(seconds=30)
+    assert (await metadata(house, wheel)).status in {502, 503, 504}
+
+
+async def test_p7_without_an_announcement_a_wheel_offers_metadata_once_it_is_here(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    inside, wheel.metadata = wheel.metadata or b"", None
     house.upstream.add(wheel)
     assert "core-metadata" not in await entry(house, wheel)
     assert (await metadata(house, wheel)).status == 404
     await house.fetch(wheel)
-    digest = (await offered(house, wheel))["core-metadata"]["sha256"]
-    got = await metadata(house, wheel)
-    assert hashlib.sha256(got.body).hexdigest() == digest
-    assert b"Requires-Dist: other>=2" in got.body
-    assert b"evil" not in got.body
+    assert (await entry(house, wheel))["core-metadata"]["sha256"] == hashlib.sha256(inside).hexdigest()
+    assert (await metadata(house, wheel)).is_whole(inside)
     assert not house.upstream.asked("*.metadata")
+
+
+async def test_p7_metadata_beside_a_wheel_is_refused_like_it_and_not_even_asked_for(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    await entry(house, wheel)
+    await house.decree('[pypi]\nmode = "guarded"\ndeny = ["demo"]\n[npm]\nmode = "guarded"\n')
+    assert (await metadata(house, wheel)).status == 403
+    assert not house.upstream.asked("/files/*")
 
 
 async def test_p7_a_private_wheel_offers_its_metadata_from_the_start(house: House) -> None:
     wheel = make_wheel("acme-meta", "1.0")
     assert (await house.upload(wheel)).status == 200
-    digest = (await entry(house, wheel))["core-metadata"]["sha256"]
-    got = await metadata(house, wheel)
-    assert (got.body, hashlib.sha256(got.body).hexdigest()) == (wheel.metadata, digest)
+    assert (await entry(house, wheel))["core-metadata"]["sha256"] == digest(wheel)
+    assert (await metadata(house, wheel)).is_whole(wheel.metadata or b"")
 
 
 async def test_p7_an_sdist_offers_none(house: House) -> None:
@@ -73,8 +145,8 @@ async def test_p7_metadata_that_was_lost_is_taken_out_of_the_file_again(house: H
     wheel = make_wheel("demo", "1.0")
     house.upstream.add(wheel)
     await house.fetch(wheel)
-    digest = (await offered(house, wheel))["core-metadata"]["sha256"]
-    await lose(house, digest)
+    await entry(house, wheel)
+    await lose(house, digest(wheel))
     assert (await metadata(house, wheel)).is_whole(wheel.metadata or b"")
     assert len(house.upstream.asked("/files/*")) == 1
 
@@ -83,8 +155,8 @@ async def test_p7_metadata_that_was_lost_with_its_file_comes_back_with_it(house:
     wheel = make_wheel("demo", "1.0")
     house.upstream.add(wheel)
     await house.fetch(wheel)
-    digest = (await offered(house, wheel))["core-metadata"]["sha256"]
-    await lose(house, digest, wheel.hashes["sha256"])
+    await entry(house, wheel)
+    await lose(house, digest(wheel), wheel.hashes["sha256"])
     house.upstream.lie(status(500), "/files/*")
     assert (await metadata(house, wheel)).status == 502
     house.upstream.heal()
@@ -105,16 +177,6 @@ async def test_p7_metadata_is_refused_like_its_file(house: House) -> None:
     wheel = make_wheel("demo", "1.0")
     house.upstream.add(wheel)
     await house.fetch(wheel)
-    await offered(house, wheel)
     await house.decree('[pypi]\nmode = "guarded"\ndeny = ["demo"]\n[npm]\nmode = "guarded"\n')
     for got in (await metadata(house, wheel), await house.ask(f"/pypi/files/demo/{wheel.filename}")):
         assert got.status == 403
-
-
-async def test_p7_a_wheel_that_lies_about_what_is_in_it_offers_none(house: House) -> None:
-    wheel = make_wheel("other", "1.0")
-    wheel.project, wheel.filename = "demo", "demo-1.0-py3-none-any.whl"
-    house.upstream.add(wheel)
-    await house.fetch(wheel)
-    await house.restart()
-    assert "core-metadata" not in await entry(house, wheel)
