@@ -6,7 +6,8 @@ freshness     the current document of a project: fresh, revalidated, stale, or f
 prepare       document + pins + policy → what a client gets; pure, so a worker process can do it
 large         what is too large for memory, in files
 workers       processes for large documents
-verify        one flight a file: fetched, verified, kept
+verify        one flight a file: fetched, verified, kept; words: what it says to other processes
+singleflight  one flight a key, one turn a name, here and in all processes
 attesting     registry signatures, signing keys, attestations of npm packages
 auditing      audits, less the names that are ours; audit_answers: who answers them
 searching     what is here, by name

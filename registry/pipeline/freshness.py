@@ -19,10 +19,11 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from registry.errors import NotFound, RegistryError, SourceFailed, SourceTimedOut, Unavailable
+from registry.model.editions import OwnProjectEditions
 from registry.model.indexes import Document
 from registry.model.names import Project
-from registry.model.ports import Clock, Documents, Source
-from registry.pipeline.singleflight import Flights
+from registry.model.ports import Clock, Documents, Leases, ProjectEditions, Source
+from registry.pipeline.singleflight import Flights, NoOthers, Turn, leased
 
 PATIENCE = 1.0
 """Seconds that a client waits for a source while something older could be served."""
@@ -30,6 +31,8 @@ RETRY_AFTER_FAILURE = 10.0
 """Seconds after a failed revalidation during which the source isn't asked again."""
 ABSENT_FOR = 60.0
 """Seconds for which a source's 'no such project' is believed."""
+_SAME_WORD = 0.001
+"""Seconds by which two moments may differ that are one, counted on two clocks."""
 REMEMBERED = 50_000
 """Projects whose state is kept in memory; the rest is read again from the kept documents."""
 
@@ -49,6 +52,8 @@ class Currency:
     failed: float | None = None
     """Monotonic time of the last failed attempt since."""
     failure: RegistryError | None = None
+    edition: int = 0
+    """Of the project's documents when this was found out; with another one it is found out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,15 @@ class Freshness:
         fresh_for: float,
         offline: Callable[[], bool] = lambda: False,
         vanished: Callable[[Project], Awaitable[None]] | None = None,
+        *,
+        editions: ProjectEditions | None = None,
+        leases: Leases | None = None,
     ) -> None:
         """`offline` says whether public sources may not be asked; `vanished` is told of a kept project that
-        its source no longer has."""
+        its source no longer has. `editions` (of the kept documents) and `leases` are shared with the other
+        processes of the appliance, where there are any."""
+        self._editions = editions or OwnProjectEditions()
+        self._leases = leases or NoOthers()
         self._offline = offline
         self._vanished = vanished
         self._documents = documents
@@ -91,12 +102,14 @@ class Freshness:
         self._flights: Flights[tuple[Project, str], Currency] = Flights()
         self._known: OrderedDict[Project, Currency] = OrderedDict()
         self._latest: OrderedDict[Project, Document] = OrderedDict()
-        self._turns: WeakValueDictionary[Project, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[Project, Turn] = WeakValueDictionary()
 
     def glance(self, project: Project, origin: str) -> Currency | None:
         """The state if it is known and fresh: the hot path, no waiting."""
         currency = self._known.get(project)
         if currency is None or currency.origin != origin:
+            return None
+        if currency.edition != self._editions.now(project):
             return None
         return currency if self._clock.monotonic() - currency.checked <= self._fresh_for else None
 
@@ -174,12 +187,13 @@ class Freshness:
         self._latest.pop(project, None)
         self._known.pop(project, None)
         await self._documents.drop(project)
+        self._editions.bump(project)
 
-    def turn(self, project: Project) -> asyncio.Lock:
+    def turn(self, project: Project) -> Turn:
         """Held while what is published under a name changes, and while a private index is read."""
         turn = self._turns.get(project)
         if turn is None:
-            turn = self._turns[project] = asyncio.Lock()
+            turn = self._turns[project] = Turn(self._leases, f"turn {project}")
         return turn
 
     async def close(self) -> None:
@@ -187,17 +201,19 @@ class Freshness:
         await self._flights.close()
 
     async def _recall(self, project: Project, origin: str) -> Currency | None:
-        currency = self._known.get(project)
-        if currency is not None and currency.origin == origin:
+        currency, edition = self._known.get(project), self._editions.now(project)
+        if currency is not None and (currency.origin, currency.edition) == (origin, edition):
             self._known.move_to_end(project)
             return currency
+        self._latest.pop(project, None)
         document = await self._documents.standing(project)
         if document is None or document.origin != origin:
             return None
         since = (self._clock.now() - document.checked).total_seconds()
         if origin == "private":  # a crash may have come between a publication's row and its document
             since = max(since, 2 * self._fresh_for + 1)
-        currency = Currency(document.sha256, origin, self._clock.monotonic() - max(since, 0.0))
+        checked = self._clock.monotonic() - max(since, 0.0)
+        currency = Currency(document.sha256, origin, checked, edition=edition)
         self._remember(project, currency)
         return currency
 
@@ -212,9 +228,32 @@ class Freshness:
         self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
     ) -> Currency:
         if origin == "public":
-            return await self._ask_now(project, origin, source, learn, currency)
+            async with leased(self._leases, f"document {project}"):
+                found = await self._found_meanwhile(project, origin, currency)
+                return found or await self._ask_now(project, origin, source, learn, currency)
         async with self.turn(project):  # what is read before a publication must not be kept after it
             return await self._ask_now(project, origin, source, learn, currency)
+
+    async def _found_meanwhile(
+        self, project: Project, origin: str, currency: Currency | None
+    ) -> Currency | None:
+        """What another process was told by the source a moment ago, if one was."""
+        edition = self._editions.now(project)
+        document = await self._documents.standing(project)
+        if document is None or document.origin != origin:
+            return None
+        age = (self._clock.now() - document.checked).total_seconds()
+        checked = self._clock.monotonic() - age
+        if not 0 <= age <= self._fresh_for:
+            return None
+        if currency is None:
+            currency = Currency(document.sha256, origin, checked, edition=edition)
+        elif checked <= currency.checked + _SAME_WORD:
+            return None
+        currency.sha256, currency.checked, currency.edition = document.sha256, checked, edition
+        currency.failed = currency.failure = None
+        self._remember(project, currency)
+        return currency
 
     async def _ask_now(
         self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
@@ -222,6 +261,7 @@ class Freshness:
         previous = await self._documents.get(project) if currency and currency.sha256 else None
         if previous is not None and previous.origin != origin:
             previous = None
+        edition = self._editions.now(project)
         try:
             document = await source.index(project, previous)
             document = document and msgspec.structs.replace(document, origin=origin)
@@ -231,6 +271,8 @@ class Freshness:
                     await self._documents.put(project, document)
                 finally:
                     _discard(document)
+                before, after = self._editions.bump(project)
+                edition = after if before == edition else edition  # else there is more to be looked at
             elif document is not None:
                 await self._documents.put(project, document)
         except RegistryError as error:
@@ -240,7 +282,7 @@ class Freshness:
             raise
         now = self._clock.monotonic()
         if document is None:
-            return await self._absent(project, origin, source, currency, now)
+            return await self._absent(project, origin, source, currency, now, edition)
         self._keep_at_hand(project, document)
         if currency is None:
             currency = Currency(document.sha256, origin, now)
@@ -250,11 +292,18 @@ class Freshness:
             None,
             None,
         )
+        currency.edition = edition
         self._remember(project, currency)
         return currency
 
     async def _absent(
-        self, project: Project, origin: str, source: Source, currency: Currency | None, now: float
+        self,
+        project: Project,
+        origin: str,
+        source: Source,
+        currency: Currency | None,
+        now: float,
+        edition: int,
     ) -> Currency:
         """The source has no such project. What is kept stays: a name that vanishes upstream is an event, not
         an order to break everyone who locked it."""
@@ -264,12 +313,15 @@ class Freshness:
             if self._vanished is not None and origin == "public":
                 await self._vanished(project)
             return currency
-        self._remember(project, Currency(None, origin, now))
+        self._remember(project, Currency(None, origin, now, edition=edition))
         raise NotFound(f"{source.name} has no project '{project.name}'.")
 
     def _give(self, project: Project, currency: Currency, state: str) -> Current:
         age = max(0, int(self._clock.monotonic() - currency.checked))
-        return Current(currency, self._at_hand(project, currency.origin), state, age)
+        document = self._at_hand(project, currency.origin)
+        if document is not None and document.sha256 != currency.sha256:
+            document = None
+        return Current(currency, document, state, age)
 
     def _remember(self, project: Project, currency: Currency) -> None:
         self._known[project] = currency

@@ -36,6 +36,7 @@ from registry.model.publications import Publication, Upload
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.rendering import Renderer
+from registry.pipeline.singleflight import Turn
 from registry.pipeline.vouching import Vouching
 from registry.pipeline.workers import Workers
 
@@ -170,7 +171,7 @@ class Publishing:
         await self._freshness.forget(project)
         await self._renderer.forget(project)
 
-    def turn(self, project: Project) -> asyncio.Lock:
+    def turn(self, project: Project) -> Turn:
         """Held while what is published under a name changes: one change at a time."""
         return self._freshness.turn(project)
 

@@ -19,10 +19,19 @@ import msgspec
 from registry.errors import NotFound, Refused
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Refusal
+from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
 from registry.model.names import Project
-from registry.model.ports import Attestations, Catalogue, Clock, ProvenanceLog, Refusals, Shelf
+from registry.model.ports import (
+    Attestations,
+    Catalogue,
+    Clock,
+    ProjectEditions,
+    ProvenanceLog,
+    Refusals,
+    Shelf,
+)
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
@@ -61,6 +70,8 @@ class Shelved(msgspec.Struct, frozen=True):
     sha256: str
     until: datetime | None
     """When a hold ends and this is no longer right."""
+    edition: int
+    """Of our own rows about the project, before they were read for this."""
 
 
 _SHELVED = msgspec.msgpack.Decoder(Shelved)
@@ -102,9 +113,11 @@ class Renderer:
         signing_key: str = "",
         scratch: str = "",
         missing_times: str = "none",
+        editions: ProjectEditions | None = None,
     ) -> None:
         """`signing_key` is the PEM of the key that private npm files are signed with, `scratch` a local
-        directory for what is too large for memory, `missing_times` what npm's clients are told (Job)."""
+        directory for what is too large for memory, `missing_times` what npm's clients are told (Job);
+        `editions` (of our own rows) are shared with the other processes of the appliance."""
         self._policy = policy
         self._resolver = resolver
         self._freshness = freshness
@@ -119,10 +132,9 @@ class Renderer:
         self._signing_key = signing_key
         self._scratch = scratch
         self._missing_times = missing_times
+        self._editions = editions or OwnProjectEditions()
         self._one_at_a_time = asyncio.Lock()
         self._flights: Flights[tuple[object, ...], Shelved] = Flights()
-        self._changes: dict[tuple[str, ...], int] = {}
-        """How often our own rows about a project changed, for those where they did."""
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
         """What is wanted of a project.
@@ -132,14 +144,13 @@ class Renderer:
         key = (project.ecosystem, project.name, *wanted.key, root)
         currency = self._freshness.glance(project, self.origin(project))
         if currency is not None:
-            shelved = self._shelved(key, currency.sha256)
+            shelved = self._shelved(project, key, currency.sha256)
             if shelved is not None:
                 age = int(self._clock.monotonic() - currency.checked)
                 return _answer(project, wanted, shelved, "HIT", age)
         current = await self.current(project, wanted, root)
-        shelved = self._shelved(key, current.currency.sha256) or await self._made(
-            key, project, wanted, current
-        )
+        shelved = self._shelved(project, key, current.currency.sha256)
+        shelved = shelved or await self._made(key, project, wanted, current)
         return _answer(project, wanted, shelved, current.state, current.age)
 
     async def kept(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
@@ -153,7 +164,8 @@ class Renderer:
         key = (project.ecosystem, project.name, *wanted.key, root)
         age = int(self._clock.monotonic() - currency.checked)
         current = Current(currency, None, "HIT", age)
-        shelved = self._shelved(key, currency.sha256) or await self._made(key, project, wanted, current)
+        shelved = self._shelved(project, key, currency.sha256)
+        shelved = shelved or await self._made(key, project, wanted, current)
         return _answer(project, wanted, shelved, "HIT", age)
 
     async def unfiltered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
@@ -188,10 +200,9 @@ class Renderer:
         await self._catalogue.remember(project, (), "public", self._clock.now())
 
     async def forget(self, project: Project) -> None:
-        """Our own rows about the project changed: render it anew."""
-        key = (project.ecosystem, project.name)
-        self._changes[key] = self._changes.get(key, 0) + 1
-        self._shelf.drop(key)
+        """Our own rows about the project changed: render it anew, in every process."""
+        self._editions.bump(project)
+        self._shelf.drop((project.ecosystem, project.name))
 
     async def close(self) -> None:
         """End what is being rendered."""
@@ -201,19 +212,20 @@ class Renderer:
         self, key: tuple[str, ...], project: Project, wanted: Wanted, current: Current
     ) -> Shelved:
         """Rendered now, once for all who ask meanwhile."""
-        changes, sha256 = self._changes.get(key[:2], 0), current.currency.sha256
+        edition, sha256 = self._editions.now(project), current.currency.sha256
 
         async def make() -> Shelved:
             document = current.document or await self._freshness.document(project, current.currency.origin)
-            return await self._put(
-                key, await self._prepare(project, document, wanted, key[-1]), document, changes
-            )
+            prepared = await self._prepare(project, document, wanted, key[-1])
+            return await self._put(project, key, prepared, document, edition)
 
-        return await self._flights.join((*key, sha256, changes, self._policy.current.revision), make)
+        return await self._flights.join((*key, sha256, edition, self._policy.current.revision), make)
 
-    def _shelved(self, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
+    def _shelved(self, project: Project, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
         entry = self._shelf.get(key)
         if not isinstance(entry, Shelved) or entry.sha256 != sha256:
+            return None
+        if entry.edition != self._editions.now(project):
             return None
         if entry.revision != self._policy.current.revision:
             return None
@@ -221,22 +233,26 @@ class Renderer:
         return None if due else entry
 
     async def _put(
-        self, key: tuple[str, ...], prepared: Prepared, document: Document, changes: int
+        self, project: Project, key: tuple[str, ...], prepared: Prepared, document: Document, edition: int
     ) -> Shelved:
-        """Shelve it, unless our rows have changed (`_changes`) since the rendering began."""
+        """Shelve it, unless our rows have changed since the rendering began, at that edition."""
         if prepared.refusals:
             await self._refusals.disclose(prepared.refusals, self._clock.now())
         entry = Shelved(
-            prepared.rendition, prepared.refused, prepared.revision, document.sha256, prepared.changes_at
+            prepared.rendition,
+            prepared.refused,
+            prepared.revision,
+            document.sha256,
+            prepared.changes_at,
+            edition,
         )
-        if self._changes.get(key[:2], 0) == changes:
+        if self._editions.now(project) == edition:
             self._shelf.put(key, entry, _weight(prepared.rendition))
         return entry
 
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
-        key = (project.ecosystem, project.name)
-        changes = self._changes.get(key, 0)
+        edition = self._editions.now(project)
         prepared = await self._prepare(project, document, wanted, root, learns=True)
         quarantined = prepared.status is not None and prepared.status.status == "quarantined"
         artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
@@ -246,7 +262,8 @@ class Renderer:
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:
-            await self._put((*key, *wanted.key, root), prepared, document, changes)
+            key = (project.ecosystem, project.name, *wanted.key, root)
+            await self._put(project, key, prepared, document, edition)
 
     async def _alarm(self, project: Project, alarms: tuple[str, ...]) -> None:
         journal.warning(

@@ -5,11 +5,15 @@
 
 A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has
 landed: no client ever holds a complete file that wasn't verified, recorded and kept.
+
+Among several processes one fetches, under a lease. The others' flights follow its staged file, whose path it
+tells, and land on the row that it commits. When it dies, the next one begins anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,8 +27,10 @@ from registry.errors import IntegrityFailed, RegistryError, Unavailable
 from registry.model.artifacts import STRONG, Artifact, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Source
+from registry.model.ports import Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
 from registry.model.publications import Findings
+from registry.pipeline.singleflight import LONGEST, PATIENCE, SHORTEST, NoOthers
+from registry.pipeline.words import failure_of, failure_words, staged_path, staged_words
 
 HELD_BACK = 64 * 1024
 """Bytes at the end of a file that no follower gets before it is verified."""
@@ -67,6 +73,10 @@ class Flight:
         self.path, self.available = path, size
         self._wake()
 
+    def restart(self) -> None:
+        """The bytes so far were somebody's who didn't finish."""
+        self.path, self.available = None, 0
+
     def land(self, landed: Landed) -> None:
         """It is verified and kept."""
         self.done.set_result(landed)
@@ -100,9 +110,12 @@ class Verifier:
         inspect: Inspect,
         learned: Callable[[Project], Awaitable[None]] | None = None,
         vouch: Callable[[Holding], Awaitable[Mapping[str, str]]] | None = None,
+        leases: Leases | None = None,
     ) -> None:
         """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives what the
-        ingest event says about a file's signatures, and raises IntegrityFailed for a false one."""
+        ingest event says about a file's signatures, and raises IntegrityFailed for a false one; `leases` are
+        shared with the other processes of the appliance, where there are any."""
+        self._leases = leases or NoOthers()
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
@@ -146,14 +159,10 @@ class Verifier:
         self, key: tuple[Project, str], flight: Flight, holding: Holding, source: Source, revision: str
     ) -> None:
         try:
-            landed = await self._bring(flight, holding, source, revision)
+            landed = await self._brought(flight, holding, source, revision)
         except RegistryError as error:
-            try:
-                if isinstance(error, IntegrityFailed):
-                    await self._alarm(holding, error)
-            finally:
-                self._fail(key, error)
-                flight.crash(error)
+            self._fail(key, error)
+            flight.crash(error)
         except asyncio.CancelledError:
             flight.crash(Unavailable("The appliance is stopping; try again in a moment."))
             raise
@@ -169,7 +178,77 @@ class Verifier:
         finally:
             self._flights.pop(key, None)
 
-    async def _bring(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
+    async def _brought(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
+        """The file, fetched here or by another process that was at it."""
+        artifact = holding.artifact
+        lease = _lease(artifact.project, artifact.filename)
+        is_ours = await self._followed(flight, lease)
+        try:
+            landed = await self._landed_elsewhere(holding)
+            if landed is not None:
+                return landed
+            self._raise_as_others(lease)
+            flight.restart()
+            try:
+                landed = await self._bring(flight, holding, source, revision, lease)
+            except RegistryError as error:
+                with contextlib.suppress(OSError):
+                    self._leases.say(lease, failure_words(error, self._clock.now()))
+                if isinstance(error, IntegrityFailed):
+                    await self._alarm(holding, error)
+                raise
+            with contextlib.suppress(OSError):
+                self._leases.unsay(lease)
+            return landed
+        finally:
+            if is_ours:
+                self._leases.drop(lease)
+
+    async def _followed(self, flight: Flight, lease: str) -> bool:
+        """Wait until no other process fetches the file, and follow the one that does meanwhile. Gives whether
+        the lease is ours now; not so when the other one gets nowhere, which isn't waited for."""
+        quiet, pause = self._clock.monotonic(), SHORTEST
+        while not self._leases.take(lease):
+            path = self._staged_elsewhere(lease)
+            size = await asyncio.to_thread(_size, path) if path is not None else 0
+            if path is not None and (path != flight.path or size > flight.available):
+                flight.advance(path, size)
+                quiet = self._clock.monotonic()
+            elif self._clock.monotonic() - quiet > PATIENCE:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+        return True
+
+    def _staged_elsewhere(self, lease: str) -> Path | None:
+        try:
+            words = self._leases.heard(lease)
+        except OSError:
+            return None
+        return staged_path(words) if words is not None else None
+
+    async def _landed_elsewhere(self, holding: Holding) -> Landed | None:
+        """The file, if its row says by now that it is here."""
+        artifact = holding.artifact
+        now = await self._catalogue.holding(artifact.project, artifact.filename)
+        if now is None or now.blob is None or now.origin != holding.origin:
+            return None
+        path = await self.find(now)
+        if path is None:
+            return None
+        return Landed(path, now.blob, now.blob_size or 0, mismatched=bool(now.artifact.mismatch))
+
+    def _raise_as_others(self, lease: str) -> None:
+        """Raise what another process failed with a moment ago."""
+        with contextlib.suppress(OSError):
+            words = self._leases.heard(lease)
+            error = failure_of(words, self._clock.now(), FAILURE_LASTS) if words is not None else None
+            if error is not None:
+                raise error
+
+    async def _bring(
+        self, flight: Flight, holding: Holding, source: Source, revision: str, lease: str
+    ) -> Landed:
         artifact, pin = holding.artifact, holding.pin
         if pin is None:
             raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
@@ -178,6 +257,8 @@ class Verifier:
         async with _ended(vouching), source.artifact(artifact) as chunks:
             staging = await blobs.stage(artifact.size)
             try:
+                with contextlib.suppress(OSError):
+                    self._leases.say(lease, staged_words(staging.path))
                 async for chunk in chunks:
                     await staging.write(chunk)
                     flight.advance(staging.path, staging.size)
@@ -298,14 +379,17 @@ class Verifier:
         """Drop those that are over; they are in the order of their time."""
         over = self._clock.monotonic() - FAILURE_LASTS
         while self._failures and next(iter(self._failures.values()))[0] <= over:
-            del self._failures[next(iter(self._failures))]
+            key = next(iter(self._failures))
+            del self._failures[key]
+            with contextlib.suppress(OSError):
+                self._leases.unsay(_lease(*key))
 
     async def _alarm(self, holding: Holding, error: RegistryError) -> None:
         artifact = holding.artifact
         try:
             await self._log.record(self._alarmed(artifact, "integrity", str(error)))
-        except Unavailable:
-            journal.error("an integrity alarm could not be logged", extra={"file": artifact.filename})
+        except Exception:  # noqa: BLE001  whoever waits for the file hears why it doesn't come all the same
+            journal.exception("an integrity alarm could not be logged", extra={"file": artifact.filename})
 
     def _alarmed(self, artifact: Artifact, alarm: str, message: str) -> Event:
         return Event(
@@ -317,6 +401,17 @@ class Verifier:
             filename=artifact.filename,
             detail={"alarm": alarm, "message": message, "url": artifact.url},
         )
+
+
+def _lease(project: Project, filename: str) -> str:
+    return f"file {project} {filename}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it was moved to its place, or thrown away
+        return 0
 
 
 def _offers_more(holding: Holding, metadata: str | None) -> bool:

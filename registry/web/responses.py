@@ -253,6 +253,8 @@ async def _finish(
     if file is None:
         here = FileAnswer(landed.path, landed.sha256, landed.size, answer.filename)
         return file_response(request, here, response.headers)
+    if not await asyncio.to_thread(_is_same, file, landed.path):
+        raise Unavailable("The file was fetched a second time; what was sent so far is of the first.")
     while sent < landed.size:
         piece = await asyncio.to_thread(os.pread, file.fileno(), min(PIECE, landed.size - sent), sent)
         await _send_piece(response, piece)
@@ -275,6 +277,11 @@ def _open_staged(path: Path) -> BinaryIO | None:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    """Whether the staged file became the kept one: another process may have fetched it anew meanwhile."""
+    return os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _reset(request: web.BaseRequest) -> None:

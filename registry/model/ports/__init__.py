@@ -10,6 +10,7 @@ from typing import Protocol
 
 from registry.model.ports.bytes import Blobs, Documents, Shelf, Staging, Warehouse
 from registry.model.ports.decrees import Accounts, Advisories, OfflineSwitch, Petitions, PolicyStore
+from registry.model.ports.processes import Edition, Leases, ProjectEditions
 from registry.model.ports.records import Attestations, Catalogue, Checkpoints, ProvenanceLog, Refusals
 from registry.model.ports.sources import Publisher, Services, Source, Spool, Stock
 
@@ -22,9 +23,12 @@ __all__ = [
     "Checkpoints",
     "Clock",
     "Documents",
+    "Edition",
+    "Leases",
     "OfflineSwitch",
     "Petitions",
     "PolicyStore",
+    "ProjectEditions",
     "ProvenanceLog",
     "Publisher",
     "Refusals",
