@@ -125,10 +125,16 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
 async def follow(kept: Storage, policy: JoinedPolicy) -> None:
     """Let what operators decided in another process count here too."""
     generation = (kept.policy_store.generation(), kept.advisories.generation)
+    lists = {name: kept.names.generation(name) for name in policy.known}
     while True:
         await asyncio.sleep(FOLLOW)
         with contextlib.suppress(RegistryError):
             kept.offline.read_again()
+            for name, before in lists.items():
+                lists[name] = kept.names.generation(name)
+                text = kept.names.read(name) if lists[name] != before else None
+                if text is not None:
+                    await policy.know(name, text)
             now = (kept.policy_store.generation(), kept.advisories.generation)
             if now != generation:
                 await policy.reload()

@@ -99,6 +99,8 @@ class JoinedPolicy:
         self._clock = clock
         self._advisories = advisories
         self._current: engine.Policy | None = None
+        self._brought: dict[str, str] = {}
+        """Lists of names that were put in force since the start."""
         self._good = ""
         """The text of the last file that could be used."""
         self._turn = asyncio.Lock()
@@ -142,7 +144,10 @@ class JoinedPolicy:
 
     async def know(self, ecosystem: str, text: str) -> None:
         """Put another list of known names in force. Raises ConfigurationError for an empty one."""
+        if self._brought.get(ecosystem) == text:
+            return
         names = await asyncio.to_thread(brought_names, ecosystem, text)
+        self._brought[ecosystem] = text
         self._known = {**self._known, ecosystem: names}
         await self.reload()
 

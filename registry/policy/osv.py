@@ -6,12 +6,13 @@ that their ecosystem doesn't know, are passed over.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from cvss import CVSS2, CVSS3, CVSS4
+from cvss.exceptions import CVSSError
 
 from registry.errors import Malformed
 from registry.model.advisories import Affected, Record, Severity, Span
@@ -36,6 +37,7 @@ _FROM_SCORE: tuple[tuple[float, Severity], ...] = (
     (4.0, "medium"),
     (0.1, "low"),
 )
+_CVSS: Mapping[str, Callable[[str], Any]] = {"2": CVSS2, "3": CVSS3, "4": CVSS4}
 
 
 class _Package(msgspec.Struct):
@@ -126,7 +128,7 @@ def _spans(events: list[dict[str, str]]) -> Iterator[Span]:
 
 
 def _severity(document: _Document, specific: Mapping[str, Any]) -> Severity:
-    """The database's own word, else that of the highest CVSS 3 score."""
+    """The database's own word, else that of the highest CVSS score."""
     word = specific.get("severity")
     if isinstance(word, str) and word.lower() in _WORDS:
         return _WORDS[word.lower()]
@@ -141,41 +143,10 @@ def _severity(document: _Document, specific: Mapping[str, Any]) -> Severity:
     return next((severity for least, severity in _FROM_SCORE if highest >= least), "low")
 
 
-_IMPACT = {"H": 0.56, "L": 0.22, "N": 0.0}
-_VECTOR = {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2}
-_COMPLEXITY = {"L": 0.77, "H": 0.44}
-_PRIVILEGES = {"N": 0.85, "L": 0.62, "H": 0.27}
-_PRIVILEGES_IF_CHANGED = {"N": 0.85, "L": 0.68, "H": 0.5}
-_INTERACTION = {"N": 0.85, "R": 0.62}
-
-
 def base_score(vector: str) -> float | None:
-    """The base score of a CVSS 3.x vector (its specification, section 7.1); None for any other text."""
-    prefix, _, rest = vector.partition("/")
-    if prefix not in {"CVSS:3.0", "CVSS:3.1"}:
-        return None
-    metrics = dict(part.partition(":")[::2] for part in rest.split("/"))
+    """The base score of a CVSS vector, version 2 to 4; None for any other text."""
+    version = vector.partition(":")[2][:1] if vector.startswith("CVSS:") else "2"
     try:
-        changed = {"C": True, "U": False}[metrics["S"]]
-        privileges = (_PRIVILEGES_IF_CHANGED if changed else _PRIVILEGES)[metrics["PR"]]
-        exploitability = (
-            8.22
-            * _VECTOR[metrics["AV"]]
-            * _COMPLEXITY[metrics["AC"]]
-            * privileges
-            * _INTERACTION[metrics["UI"]]
-        )
-        confidentiality, integrity, availability = (_IMPACT[metrics[name]] for name in "CIA")
-    except KeyError:
+        return float(_CVSS[version](vector).scores()[0])
+    except (KeyError, CVSSError, ArithmeticError):
         return None
-    sub = 1 - (1 - confidentiality) * (1 - integrity) * (1 - availability)
-    impact = 7.52 * (sub - 0.029) - 3.25 * (sub - 0.02) ** 15 if changed else 6.42 * sub
-    if impact <= 0:
-        return 0.0
-    return _rounded_up(min((1.08 if changed else 1.0) * (impact + exploitability), 10))
-
-
-def _rounded_up(score: float) -> float:
-    """To one decimal, upwards, by whole numbers: the specification's way around binary fractions."""
-    whole = round(score * 100_000)
-    return whole / 100_000 if whole % 10_000 == 0 else (math.floor(whole / 10_000) + 1) / 10

@@ -22,6 +22,16 @@ class NameLists:
         except OSError as error:
             raise explain(error, "the list of known names") from error
 
+    def generation(self, ecosystem: str) -> tuple[int, int]:
+        """Differs once another process wrote the list. Blocks for a moment; raises Unavailable."""
+        try:
+            status = self._path(ecosystem).stat()
+        except FileNotFoundError:
+            return 0, 0
+        except OSError as error:
+            raise explain(error, "the list of known names") from error
+        return status.st_mtime_ns, status.st_ino
+
     def write(self, ecosystem: str, text: str) -> None:
         """Replace it, durably and at once. Blocks; raises Unavailable."""
         try:

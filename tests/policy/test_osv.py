@@ -75,6 +75,17 @@ def test_what_is_malware(fields: dict[str, Any], malware: bool) -> None:
             "critical",
         ),
         ({"severity": [{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N"}]}, "unknown"),
+        (
+            {
+                "severity": [
+                    {
+                        "type": "CVSS_V4",
+                        "score": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N",
+                    }
+                ]
+            },
+            "critical",
+        ),
         ({}, "unknown"),
     ],
 )
@@ -90,8 +101,11 @@ def test_the_severity_is_the_databases_word_or_the_score(fields: dict[str, Any],
         ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
         ("CVSS:3.1/AV:L/AC:H/PR:L/UI:R/S:U/C:N/I:L/A:N", 2.2),
         ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
-        ("AV:N/AC:L/Au:N/C:P/I:P/A:P", None),
         ("CVSS:3.1/AV:X", None),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 9.3),
+        ("CVSS:4.0/AV:L/AC:H/AT:P/PR:H/UI:A/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0.0),
+        ("AV:N/AC:L/Au:N/C:P/I:P/A:P", 7.5),
+        ("CVSS:9.9/AV:N", None),
     ],
 )
 def test_scores_are_those_of_the_cvss_specification(vector: str, score: float | None) -> None:
