@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import secrets
@@ -9,10 +10,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from registry.errors import Conflict, IntegrityFailed, NotFound, TooMany
+from registry.errors import Conflict, IntegrityFailed, NotFound, TooMany, Unavailable
 from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding, Known
@@ -29,6 +31,7 @@ from registry.storage import pinning
 from registry.storage.petitions import PER_ADDRESS
 
 _replace = msgspec.structs.replace
+T = TypeVar("T")
 HOUR = timedelta(hours=1)
 
 
@@ -149,6 +152,26 @@ class CheckpointsInMemory:
         return before - len(self.log.rows)
 
 
+class PlaceAtHand:
+    """A place whose calls are made there and then; one that isn't `local` is only treated as a distant one."""
+
+    def __init__(self, *, local: bool = True) -> None:
+        self.local = local
+
+    async def quickly(self, function: Callable[[], T]) -> T:
+        return await self.run(function)
+
+    async def run(self, function: Callable[[], T], work: int = 0) -> T:
+        try:
+            return function()
+        except OSError as error:
+            raise Unavailable(f"The place failed ({error.strerror}).") from error
+
+    def later(self, function: Callable[[], object]) -> None:
+        with contextlib.suppress(Exception):
+            function()
+
+
 class StagingInDirectory:
     """A blob being written to a plain file, without any durability."""
 
@@ -199,6 +222,7 @@ class BlobsInDirectory:
         self.root = root
         self.root.mkdir(exist_ok=True)
         self.failure: Exception | None = None
+        self.place = PlaceAtHand()
 
     async def stage(self, size_hint: int | None = None) -> StagingInDirectory:
         if self.failure is not None:

@@ -23,7 +23,7 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.indexes import Representation
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
+from registry.model.ports import Blobs, Catalogue, Clock, Place, ProvenanceLog, Refusals
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
@@ -41,6 +41,8 @@ class FileAnswer:
     sha256: str
     size: int
     filename: str
+    place: Place
+    """Where `path` leads: whoever opens it asks this how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ class Gateway:
             return FlightAnswer(flight, holding.artifact.filename, record)
         if delivers(holding.blob, holding.blob_size or 0):
             await self._deliver(holding, client, revision, holding.blob)
-        return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename)
+        place = self._blobs[holding.origin].place
+        return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
         """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""

@@ -18,6 +18,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from registry.errors import IntegrityFailed, RegistryError, Unavailable
 from registry.model.artifacts import STRONG, Artifact, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
+from registry.model.ports import Blobs, Catalogue, Clock, Leases, Place, ProvenanceLog, Source
 from registry.model.publications import Findings
 from registry.pipeline.singleflight import LONGEST, PATIENCE, SHORTEST, NoOthers
 from registry.pipeline.words import failure_of, failure_words, staged_path, staged_words
@@ -37,6 +38,9 @@ HELD_BACK = 64 * 1024
 FAILURE_LASTS = 1.0
 """Seconds for which a failed fetch is not tried again: a thousand waiting clients are not a thousand tries.
 Short, since a person who mends an upstream tries again at once; a dead one is the breaker's business."""
+
+_INSPECTING = 64 << 20
+"""What looking into a file counts for, in bytes that the volume must move: it is bounded by itself."""
 
 journal = logging.getLogger("registry.verify")
 
@@ -61,7 +65,9 @@ class Landed(msgspec.Struct, frozen=True):
 class Flight:
     """A file on its way: how much of it can be read already, and how it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        """Where `path` leads."""
         self.path: Path | None = None
         self.available = 0
         self.announced: int | None = None
@@ -142,7 +148,7 @@ class Verifier:
         self._forget_failures()
         if key in self._failures:
             raise self._failures[key][1].with_traceback(None)
-        flight = self._flights[key] = Flight()
+        flight = self._flights[key] = Flight(self._blobs[holding.origin].place)
         flight.announced = holding.artifact.size
         task = asyncio.create_task(self._fly(key, flight, holding, source, revision))
         self._tasks.add(task)
@@ -210,7 +216,7 @@ class Verifier:
         quiet, pause = self._clock.monotonic(), SHORTEST
         while not self._leases.take(lease):
             path = self._staged_elsewhere(lease)
-            size = await asyncio.to_thread(_size, path) if path is not None else 0
+            size = await flight.place.quickly(partial(_size, path)) if path is not None else 0
             if path is not None and (path != flight.path or size > flight.available):
                 flight.advance(path, size)
                 quiet = self._clock.monotonic()
@@ -272,7 +278,7 @@ class Verifier:
         path, size = await blobs.find(sha256), staging.size
         if path is None:
             raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
-        found = await asyncio.to_thread(self._inspect, artifact, path)
+        found = await self._inspected(holding, path)
         await self._judge(holding, found)
         metadata = await self._keep_quietly(holding, found)
         event = self._ingested(holding, sha256, size, source, revision, verdict)
@@ -287,7 +293,7 @@ class Verifier:
         if path is None:
             return False
         artifact = holding.artifact
-        found = await asyncio.to_thread(self._inspect, artifact, path)
+        found = await self._inspected(holding, path)
         await self._judge(holding, found)
         metadata = await self._keep_quietly(holding, found)
         if metadata is not None:
@@ -306,9 +312,15 @@ class Verifier:
         if path is None:
             return None
         journal.warning("core metadata is taken out again", extra={"file": holding.artifact.filename})
-        found = await asyncio.to_thread(self._inspect, holding.artifact, path)
+        found = await self._inspected(holding, path)
         await self._keep_quietly(holding, found)
         return found.metadata
+
+    async def _inspected(self, holding: Holding, path: Path) -> Findings:
+        """What is inside; looked at where the file lies, since each read may hang."""
+        artifact = holding.artifact
+        work = (artifact.size or 0) + _INSPECTING
+        return await self._blobs[holding.origin].place.run(lambda: self._inspect(artifact, path), work=work)
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)

@@ -51,6 +51,11 @@ class Blobs:
         """When blobs were last asked for, in microseconds, as far as it isn't in the database yet."""
         self._flushed_uses: dict[str, int] = {}
 
+    @property
+    def place(self) -> Volume:
+        """The volume."""
+        return self._volume
+
     async def stage(self, size_hint: int | None = None) -> FileStaging:
         """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
         await self._volume.identified()

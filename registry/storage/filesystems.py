@@ -10,7 +10,7 @@ from pathlib import Path
 _REMOTE = frozenset({
     "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs",
     "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs",
-    "vboxsf", "vmhgfs",
+    "vboxsf", "virtiofs", "vmhgfs",
 })  # fmt: skip
 """Types that are shared between machines, or between a machine and its guest."""
 

@@ -12,6 +12,7 @@ nothing is written: an empty mount point stays empty.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -62,6 +63,7 @@ class Volume:
         self._patience = patience
         self._pool = Pool(title, threads)
         self._id: str | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Identify the volume (making a new one where the directory is empty and none is remembered) and
@@ -70,7 +72,16 @@ class Volume:
         await self.run(self._sweep)
 
     async def check(self) -> None:
-        """For /-/ready. Raises Unavailable saying what is wrong: missing, another one, read-only, full."""
+        """For /-/ready. Raises Unavailable saying what is wrong: missing, another one, read-only, full.
+
+        Whoever asks meanwhile gets the same answer: impatient probes of a hung volume don't pile up.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._check())
+            self._looking.add_done_callback(_seen)
+        await asyncio.shield(self._looking)
+
+    async def _check(self) -> None:
         self._id = await self._identified()
         await self.run(self.require_space)
 
@@ -179,7 +190,8 @@ class Volume:
 
     def _identify(self, remembered: str | None) -> str:
         found = self._read_id()
-        self.local = not is_remote(filesystem_of(self.root))
+        kind = filesystem_of(self.root)
+        self.local = kind != "" and not is_remote(kind)  # where nobody knows, a thread is never wrong
         if remembered is not None and found != remembered:
             if found is None:
                 raise Unavailable(
@@ -243,6 +255,11 @@ class Volume:
                     and entry.stat(follow_symlinks=False).st_mtime < oldest
                 ):
                     Path(entry.path).unlink(missing_ok=True)
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # nobody may be left to be told
 
 
 def _ignored(name: str) -> bool:

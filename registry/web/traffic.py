@@ -35,15 +35,10 @@ from registry.model.targets import Target, parse_target
 from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, Gateway
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.web.callers import Callers
+from registry.web.files import file_response
+from registry.web.flights import flight_response
 from registry.web.problems import error_response, unexpected
-from registry.web.responses import (
-    bytes_response,
-    facts_response,
-    file_response,
-    flight_response,
-    rendition_response,
-    takes_bytes,
-)
+from registry.web.responses import bytes_response, facts_response, rendition_response, takes_bytes
 from registry.web.services import Services
 from registry.web.site import Site
 from registry.web.uploads import change_in, read_change, read_document, read_form, spool
@@ -183,7 +178,7 @@ class Traffic:
             return facts_response(answer, {**headers, "X-Cache": "MISS"})
         response: web.StreamResponse
         if isinstance(answer, FileAnswer):
-            response = file_response(request, answer, {**headers, "X-Cache": "HIT"})
+            response = await file_response(request, answer, {**headers, "X-Cache": "HIT"})
         else:
             response = await flight_response(request, answer, {**headers, "X-Cache": "MISS"}, deliver=fetches)
         await response.prepare(request)  # here, where a file that can't be opened still becomes an answer

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from registry.web import responses
+from registry.web import flights
 from tests.guarantees.house import JSON, Got, House
 from tests.upstream import LyingUpstream, faults, make_wheel
 
@@ -28,7 +28,7 @@ async def test_a_crowd_for_one_cold_file_makes_one_request_and_is_served_right(
     house: House, upstream: LyingUpstream, monkeypatch: pytest.MonkeyPatch, stream_after: float
 ) -> None:
     """L1."""
-    monkeypatch.setattr(responses, "STREAM_AFTER", stream_after)
+    monkeypatch.setattr(flights, "STREAM_AFTER", stream_after)
     upstream.add(WHEEL)
     path = await house.learn(WHEEL)
     upstream.lie(faults.late(0.1), "/files/*")
@@ -69,7 +69,7 @@ async def test_a_fetch_outlives_the_clients_that_leave(
     house: House, upstream: LyingUpstream, monkeypatch: pytest.MonkeyPatch, stay: int
 ) -> None:
     """L3: whoever came first goes, the file comes, and nobody asks for it again."""
-    monkeypatch.setattr(responses, "STREAM_AFTER", 0)
+    monkeypatch.setattr(flights, "STREAM_AFTER", 0)
     upstream.add(WHEEL)
     path = await house.learn(WHEEL)
     upstream.lie(faults.drip(50_000, 0.05), "/files/*")

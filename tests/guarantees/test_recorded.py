@@ -9,7 +9,7 @@ import pytest
 
 from registry.errors import Unavailable
 from registry.storage.provenance_log import ProvenanceLog
-from registry.web import responses
+from registry.web import flights
 from tests.guarantees.house import House, path_of
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
@@ -51,7 +51,7 @@ async def test_the_row_is_there_before_the_last_byte(
     house: House, upstream: LyingUpstream, monkeypatch: pytest.MonkeyPatch, stream_after: float
 ) -> None:
     """Cold and warm: at the moment of the row the client lacks the end of the file."""
-    monkeypatch.setattr(responses, "STREAM_AFTER", stream_after)
+    monkeypatch.setattr(flights, "STREAM_AFTER", stream_after)
     upstream.add(WHEEL)
     path = await house.learn(WHEEL)
     record, received = ProvenanceLog.record, bytearray()
@@ -86,7 +86,7 @@ async def test_without_a_row_there_is_no_complete_delivery(
     package: Any,
 ) -> None:
     """The database is full or locked: 503, or a connection that breaks, never silence."""
-    monkeypatch.setattr(responses, "STREAM_AFTER", stream_after)
+    monkeypatch.setattr(flights, "STREAM_AFTER", stream_after)
     upstream.add(package)
     path = await house.learn(package)
     if kept:

@@ -12,7 +12,7 @@ import pytest
 
 from registry.pipeline.verify import HELD_BACK
 from registry.storage import staging
-from registry.web import responses
+from registry.web import flights
 from tests.guarantees.house import House, path_of
 from tests.upstream import Distribution, Fault, LyingUpstream, Tarball, faults, make_tarball, make_wheel
 
@@ -47,7 +47,7 @@ async def test_a_wrong_file_is_never_complete_nor_kept_and_the_next_one_is_right
     package: Distribution | Tarball,
 ) -> None:
     if package is LARGE:
-        monkeypatch.setattr(responses, "STREAM_AFTER", 0)
+        monkeypatch.setattr(flights, "STREAM_AFTER", 0)
         monkeypatch.setattr(staging, "_BUFFER", 1_000)  # so that followers are close behind
     upstream.add(package)
     path = await house.learn(package)

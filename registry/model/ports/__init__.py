@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from registry.model.ports.bytes import Blobs, Documents, Shelf, Staging, Warehouse
+from registry.model.ports.bytes import Blobs, Documents, Place, Shelf, Staging, Warehouse
 from registry.model.ports.decrees import Accounts, Advisories, OfflineSwitch, Petitions, PolicyStore
 from registry.model.ports.processes import Edition, Leases, ProjectEditions
 from registry.model.ports.records import Attestations, Catalogue, Checkpoints, ProvenanceLog, Refusals
@@ -27,6 +27,7 @@ __all__ = [
     "Leases",
     "OfflineSwitch",
     "Petitions",
+    "Place",
     "PolicyStore",
     "ProjectEditions",
     "ProvenanceLog",

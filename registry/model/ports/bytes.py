@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from registry.model.artifacts import Digest, Holding
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.warehouse import Kept, Taken
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """Where files lie: a disk of this machine, or a volume each of whose calls may hang."""
+
+    @property
+    def local(self) -> bool:
+        """Whether a call takes microseconds, so that it may be made on the loop."""
+
+    async def quickly(self, function: Callable[[], T]) -> T:
+        """Make calls that take microseconds on a local disk: there at once, elsewhere in a thread."""
+
+    async def run(self, function: Callable[[], T], work: int = 0) -> T:
+        """Make blocking calls in a bounded number of threads. `work` is about how many bytes they move, which
+        gives them more time. Raises what they raise, system errors explained; Unavailable when it hangs."""
+
+    def later(self, function: Callable[[], object]) -> None:
+        """Make blocking calls in a thread some time, without waiting and without hearing how they ended."""
 
 
 class Staging(Protocol):
@@ -38,6 +58,10 @@ class Staging(Protocol):
 
 class Blobs(Protocol):
     """Verified bytes by their sha256."""
+
+    @property
+    def place(self) -> Place:
+        """Where their files, and those being staged, lie: whoever opens one asks it how."""
 
     async def stage(self, size_hint: int | None = None) -> Staging:
         """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
