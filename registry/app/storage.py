@@ -30,6 +30,7 @@ from registry.storage.checkpoints import Checkpoints
 from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.name_lists import NameLists
+from registry.storage.near import NearCopies
 from registry.storage.offline_switch import OfflineSwitch
 from registry.storage.policy_store import PolicyStore
 from registry.storage.provenance_log import ProvenanceLog
@@ -84,6 +85,8 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         stack.callback(volume.close)
         with contextlib.suppress(RegistryError):
             await volume.start()
+    documents = Documents(volumes, database, NearCopies(settings.data / "indexes"))
+    stack.push_async_callback(documents.close)
     return Storage(
         database=database,
         log=log,
@@ -97,7 +100,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         accounts=Accounts(database),
         volumes=volumes,
         blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
-        documents=Documents(volumes, database),
+        documents=documents,
     )
 
 

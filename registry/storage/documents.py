@@ -8,77 +8,75 @@ document readable and one file too many, never a row without its body.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import logging
-import os
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import apsw
 import msgspec
-from isal import igzip
 
+from registry.errors import Unavailable
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.storage.database import Database
-from registry.storage.durable import move_into, read_whole, seal, temp_file, write_all
+from registry.storage.document_files import body_of, found_on, packed, pieces_of, write
 from registry.storage.moments import micros, moment_of
+from registry.storage.near import NearCopies
 from registry.storage.volume import Volume
 
 _LOG = logging.getLogger(__name__)
-_PIECE = 1024 * 1024
-_COPIED = 64 * _PIECE
-"""What a copy counts for when its patience is measured."""
-_LEVEL = 2
-"""igzip's default: a tenth of zlib's time for nearly zlib's size."""
+_PATIENCE = 1.0
+"""Seconds that the volume is waited for where a copy is near."""
+Pieces = Callable[[], Iterable[bytes]]
 
 
 class Documents:
     """The port's implementation over a volume for each origin and the `document` table."""
 
-    def __init__(self, volumes: Mapping[str, Volume], database: Database) -> None:
+    def __init__(
+        self, volumes: Mapping[str, Volume], database: Database, near: NearCopies | None = None
+    ) -> None:
+        """`near` keeps copies of public documents, so that these don't depend on the LAN volume either."""
         self._volumes = volumes
         self._database = database
+        self._near = near
+        self._owed: set[Project] = set()
+        """Whose file isn't on the volume yet."""
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def get(self, project: Project) -> Document | None:
         """The kept document, verified against its recorded sha256; None if there is none (or it rotted).
 
         One that is too large for memory comes as the path of its file, for whoever reads it to verify. Raises
-        Unavailable when the volume is gone or hangs.
+        Unavailable when it lies on a volume only that is gone or hangs.
         """
         kept = self._row(project)
         while kept is not None:
-            volume, path, sha256 = self._volumes[kept.origin], self._path(project, kept), kept.sha256
-            is_there = bool(kept.path) and await volume.run(path.is_file)
-            if is_there:
-                return kept
-            body = await volume.run(lambda path=path, sha256=sha256: _body(path, sha256))  # type: ignore[misc]
-            if body is not None:
-                return msgspec.structs.replace(kept, body=body)
-            await volume.identified()
-            await volume.run(volume.require_identity)
-            kept = self._row(project)
-            if kept is not None and kept.sha256 == sha256:
+            found = await self._from_near(project, kept) or await self._from_volume(project, kept)
+            if found is not None:
+                return found
+            lost, kept = kept, self._row(project)
+            if kept is not None and kept.sha256 == lost.sha256:
                 _LOG.error("the document of %s is missing or damaged; it is fetched again", project)
                 await self.drop(project)
                 return None
         return None
 
     async def put(self, project: Project, document: Document) -> None:
-        """Keep it; only what is known about it is rewritten when the body is unchanged."""
+        """Keep it; only what is known about it is rewritten when the body is unchanged.
+
+        Where a copy is near, a volume that fails or takes long isn't waited for: it gets its file with a
+        later word from the source. Raises Unavailable where there is none.
+        """
         sha256 = document.sha256 or hashlib.sha256(document.body).hexdigest()
         document = msgspec.structs.replace(document, sha256=sha256)
         before = self._row(project)
-        volume, path = self._volumes[document.origin], self._path(project, document)
-        is_new = before is None or self._path(project, before) != path
-        if is_new:
-            await volume.identified()
-            if document.path:
-                await volume.run(lambda: _copy(volume, path, Path(document.path)), work=_COPIED)
-            else:
-                await volume.run(lambda: _store(volume, path, document.body), work=len(document.body))
+        is_new = before is None or self._path(project, before) != self._path(project, document)
+        if is_new or project in self._owed:
+            await self._keep(project, document)
         row = (
             project.ecosystem,
             project.name,
@@ -132,6 +130,12 @@ class Documents:
         )
         return tuple(str(row[0]) for row in rows)
 
+    async def close(self) -> None:
+        """Give up what is still being written."""
+        for writing in self._writing:
+            writing.cancel()
+        await asyncio.gather(*self._writing, return_exceptions=True)
+
     def _row(self, project: Project) -> Document | None:
         """What is known about the kept document; its body is left empty."""
         row = self._database.row(
@@ -158,9 +162,67 @@ class Documents:
         """Of one body of one project: two projects never share a file, so each can remove its own."""
         return self._volumes[document.origin].document(project.ecosystem, name_of(project, document.sha256))
 
+    async def _from_near(self, project: Project, kept: Document) -> Document | None:
+        if self._near is None or kept.origin != "public":
+            return None
+        near, name, sha256 = self._near, name_of(project, kept.sha256), kept.sha256
+        path = near.find(name)
+        if path is None:
+            return None
+        if kept.path:
+            return msgspec.structs.replace(kept, path=str(path))
+        body = await asyncio.to_thread(body_of, path, sha256)
+        if body is None:
+            near.drop(name)
+            return None
+        return msgspec.structs.replace(kept, body=body)
+
+    async def _from_volume(self, project: Project, kept: Document) -> Document | None:
+        volume, path, sha256 = self._volumes[kept.origin], self._path(project, kept), kept.sha256
+        is_there = bool(kept.path) and await volume.run(path.is_file)
+        if is_there:
+            return kept
+        await volume.identified()
+        body: bytes | None = await volume.run(lambda: found_on(volume, path, sha256))
+        return None if body is None else msgspec.structs.replace(kept, body=body)
+
+    async def _keep(self, project: Project, document: Document) -> None:
+        """Write its file: near, then on its volume."""
+        pieces, size = _file(document)
+        near = None
+        if self._near is not None and document.origin == "public":
+            put, name = self._near.put, name_of(project, document.sha256)
+            near = await asyncio.to_thread(put, name, pieces())
+        if near is None:
+            await self._write(project, document, pieces, size)
+            return
+        self._owed.add(project)
+        writing = asyncio.create_task(self._write(project, document, lambda: pieces_of(near), size))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
+        with contextlib.suppress(TimeoutError, Unavailable):
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.shield(writing)
+
+    async def _write(self, project: Project, document: Document, pieces: Pieces, size: int) -> None:
+        volume, path = self._volumes[document.origin], self._path(project, document)
+        await volume.identified()
+        await volume.run(lambda: write(volume, path, size, pieces()), work=size)
+        self._owed.discard(project)
+
+    def _written(self, writing: asyncio.Task[None]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled() and (error := writing.exception()):
+            _LOG.warning("a document lies on the local disk only, for now: %s", error)
+
     async def _remove(self, project: Project, document: Document) -> None:
-        path = self._path(project, document)
-        await self._volumes[document.origin].run(lambda: path.unlink(missing_ok=True))
+        volume, path = self._volumes[document.origin], self._path(project, document)
+        if self._near is not None and document.origin == "public":
+            self._near.drop(name_of(project, document.sha256))
+        if project in self._owed:  # the volume isn't well, and not waited for
+            volume.later(lambda: path.unlink(missing_ok=True))
+        else:
+            await volume.run(lambda: path.unlink(missing_ok=True))
 
 
 def name_of(project: Project, sha256: str) -> str:
@@ -168,42 +230,10 @@ def name_of(project: Project, sha256: str) -> str:
     return hashlib.sha256(f"{project}\n{sha256}".encode()).hexdigest()
 
 
-def _store(volume: Volume, path: Path, body: bytes) -> None:
-    packed = igzip.compress(body, _LEVEL, mtime=0)
-    _write(volume, path, len(packed), (packed,))
-
-
-def _copy(volume: Volume, path: Path, source: Path) -> None:
-    """Take over a file that is a gzip already."""
-    with source.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        _write(volume, path, size, iter(lambda: file.read(_PIECE), b""))
-
-
-def _write(volume: Volume, path: Path, size: int, pieces: Iterable[bytes]) -> None:
-    volume.require_identity()
-    volume.require_space(size)
-    path.parent.parent.mkdir(mode=0o755, exist_ok=True)
-    descriptor, temp = temp_file(volume.temp)
-    try:
-        try:
-            for piece in pieces:
-                write_all(descriptor, piece)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        seal(descriptor)
-        move_into(temp, path.parent, path.name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temp.unlink()
-        raise
-
-
-def _body(path: Path, sha256: str) -> bytes | None:
-    """Blocks. The body with this sha256, or None for a file that is missing or damaged."""
-    try:
-        body: bytes = igzip.decompress(read_whole(path))  # type: ignore[no-untyped-call]
-    except (FileNotFoundError, EOFError, zlib.error, igzip.BadGzipFile):
-        return None
-    return body if hashlib.sha256(body).hexdigest() == sha256 else None
+def _file(document: Document) -> tuple[Pieces, int]:
+    """What its file holds, and about how many bytes that is."""
+    if document.path:
+        path = Path(document.path)
+        return lambda: pieces_of(path), path.stat().st_size
+    data = packed(document.body)
+    return lambda: (data,), len(data)

@@ -168,6 +168,8 @@ class Volume:
 
     def close(self) -> None:
         """Let the threads end."""
+        if self._looking is not None:
+            self._looking.cancel()
         self._pool.close()
 
     async def _identified(self) -> str:

@@ -43,8 +43,7 @@ async def house(
     async with open_house(tmp_path, upstream) as opened:
         for wheel in (SMALL, LARGE):
             assert (await opened.fetch(wheel)).is_whole(wheel.data)
-        for wheel in (SMALL, LARGE, COLD):
-            await opened.learn(wheel)
+        await opened.learn(COLD)
         yield opened
 
 
@@ -105,12 +104,15 @@ async def test_a_file_that_is_being_sent_breaks_off_and_never_looks_complete(
 
 
 async def test_an_appliance_that_is_started_meanwhile_serves_what_does_not_lie_there(
-    house: House, nas: Distant
+    house: House, nas: Distant, upstream: LyingUpstream
 ) -> None:
     assert (await house.upload(make_wheel("ours", "1.0"))).status == 200
     with nas.hanging():
         await house.restart()
         assert (await house.ask("/-/live")).status == 200
+        upstream.add(make_wheel("unseen", "1.0"))
+        for name in ("small", "large", "cold", "unseen"):
+            await house.index(name)
         assert (await house.fetch(make_wheel("ours", "1.0"))).status == 200
         assert (await house.ask(path_of(SMALL))).status == 503
     assert (await until_served(house, path_of(SMALL))).is_whole(SMALL.data)

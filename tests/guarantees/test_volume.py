@@ -116,9 +116,13 @@ async def test_a_volume_that_is_gone_is_named_and_its_mount_point_stays_empty(
         assert "Retry-After" in got.headers
     ready = await house.ask("/-/ready")
     assert (ready.status, ready.json["parts"]["volume"]["ready"]) == (503, False)
-    await house.index("demo")  # is in memory still
+    await house.index("demo")
     assert not list(house.volume.iterdir())
     await house.restart()
+    await house.index("demo")  # from the local disk
+    await upstream.stop()
+    house.clock.advance(hours=1)
+    assert (await house.ask("/pypi/simple/demo/")).headers["X-Cache"] == "STALE"
     assert (await house.ask(path_of(WHEEL))).status == 503
     assert not list(house.volume.iterdir())
     house.volume.rmdir()

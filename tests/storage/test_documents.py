@@ -11,7 +11,7 @@ import pytest
 
 from registry.errors import Unavailable
 from registry.model.indexes import Document
-from registry.storage import documents as documents_module
+from registry.storage import document_files
 from tests.specimens import FOO, NOW, Storage, sha
 
 
@@ -115,7 +115,7 @@ async def test_a_document_that_can_not_be_written_leaves_no_temp_file(
     def full(descriptor: int, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(documents_module, "write_all", full)
+    monkeypatch.setattr(document_files, "write_all", full)
     with pytest.raises(Unavailable, match="full"):
         await storage.documents.put(FOO, OLD)
     assert list(storage.volume.temp.iterdir()) == []

@@ -64,8 +64,10 @@ async def test_a_kept_document_that_rotted_is_fetched_again(back_end: BackEnds, 
     async with appliance(tmp_path, back_end) as gateway:
         add_large(gateway, "rotting")
         whole = (await gateway.npm("rotting")).raw
-    (kept,) = [path for path in (tmp_path / "data" / "volume" / "index").rglob("*") if path.is_file()]
-    kept.write_bytes(kept.read_bytes()[:-9])
+    data = tmp_path / "data"
+    for folder in (data / "volume" / "index", data / "indexes"):
+        (kept,) = [path for path in folder.rglob("*") if path.is_file()]
+        kept.write_bytes(kept.read_bytes()[:-9])
     async with appliance(tmp_path, back_end) as gateway:
         add_large(gateway, "rotting")
         first = await gateway.npm("rotting")
