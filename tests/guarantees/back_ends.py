@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import secrets
@@ -114,6 +113,8 @@ class Verdaccio(BackEnd):
         return [
             web.get("/-/ping", self._ping),
             web.put("/-/package/{name}/dist-tags/{tag}", self._tag),
+            web.put("/-/publishing/{name}/tarball/{filename}", self._take_tarball),
+            web.put("/-/publishing/{name}/version/{version}", self._take_version),
             web.get("/{name:[^-].*}/-/{filename}", self._tarball),
             web.get("/{name:[^-].*}", self._packument),
             web.put("/{name:[^-].*}", self._publish),
@@ -130,20 +131,26 @@ class Verdaccio(BackEnd):
         return self._file(f"{request.match_info['name']}/{request.match_info['filename']}")
 
     async def _publish(self, request: web.Request) -> web.Response:
-        sent, name = await request.json(), request.match_info["name"]
-        kept = self.packuments.setdefault(name, {"name": name, "versions": {}, "dist-tags": {}, "time": {}})
-        attachments = sent.pop("_attachments", {})
-        if any(version in kept["versions"] for version in sent["versions"]) and attachments:
+        name = request.match_info["name"]
+        if name in self.packuments:
             return web.json_response({"error": "conflict"}, status=409)
-        kept["versions"] |= sent["versions"]
-        kept["dist-tags"] |= sent["dist-tags"]
+        sent = await request.json()
+        self.packuments[name] = {"name": sent["name"], "versions": {}, "dist-tags": {}, "time": {}}
+        return web.json_response({"ok": True}, status=201)
+
+    async def _take_tarball(self, request: web.Request) -> web.Response:
+        self.files[f"{request.match_info['name']}/{request.match_info['filename']}"] = await request.read()
+        return web.json_response({"ok": True}, status=201)
+
+    async def _take_version(self, request: web.Request) -> web.Response:
+        name, version = request.match_info["name"], request.match_info["version"]
+        kept, sent = self.packuments[name], await request.json()
+        filename = f"{name.rpartition('/')[2]}-{version}.tgz"
+        sent["manifest"]["dist"]["tarball"] = f"{self.url}{name}/-/{filename}"
+        kept["versions"][version] = sent["manifest"]
+        kept["dist-tags"] |= sent["tags"]
+        kept["time"].setdefault(version, "2026-11-21T12:00:00.000Z")
         kept["_rev"] = f"1-{secrets.token_hex(4)}"
-        for version, manifest in sent["versions"].items():
-            filename = f"{name.rpartition('/')[2]}-{version}.tgz"
-            kept["time"].setdefault(version, "2026-11-21T12:00:00.000Z")
-            manifest["dist"]["tarball"] = f"{self.url}{name}/-/{filename}"
-            for attachment in attachments.values():
-                self.files[f"{name}/{filename}"] = base64.b64decode(attachment["data"])
         return web.json_response({"ok": True}, status=201)
 
     async def _tag(self, request: web.Request) -> web.Response:

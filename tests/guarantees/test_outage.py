@@ -49,9 +49,9 @@ async def house(
         f"REGISTRY_{ecosystem}_{name}": value
         for ecosystem in ("PYPI", "NPM")
         for name, value in (
-            ("FIRST_BYTE_TIMEOUT", "0.2"),
+            ("FIRST_BYTE_TIMEOUT", "0.6"),
             ("STALL_TIMEOUT", "0.2"),
-            ("CONNECT_TIMEOUT", "0.2"),
+            ("CONNECT_TIMEOUT", "0.6"),
         )
     }
     async with open_house(tmp_path, upstream, quick) as opened:
