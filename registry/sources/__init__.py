@@ -4,6 +4,7 @@ egress            which addresses may be connected to; origins
 trust, proxies    what the operator's environment says about TLS and HTTP proxies
 limits, breaker   how long, how much, and when to stop asking
 bodies            reading what arrives: bounded, paced, decoded
+download          a file, taken up again where a connection broke
 spool             documents that are too large for memory, as files
 failures          what goes wrong, in our words
 client            one source's requests: redirects, retries, errors in our words

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -19,10 +19,11 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from registry.errors import NotFound, SourceFailed, SourceTimedOut, Unavailable
+from registry.errors import SourceFailed, SourceTimedOut, Unavailable
 from registry.model.ports import Clock
-from registry.sources.bodies import CHUNK, Body, chunks, coding_of, read_document
+from registry.sources.bodies import CHUNK, Body, read_document
 from registry.sources.breaker import Breaker
+from registry.sources.download import Download
 from registry.sources.egress import (
     EgressBlocked,
     Home,
@@ -130,21 +131,18 @@ class Client:
     async def stream(self, url: URL, rule: Rule) -> AsyncGenerator[tuple[int | None, AsyncIterator[bytes]]]:
         """GET a file: its announced length and its bytes as they arrive, never decoded.
 
-        Entering is tried twice like `fetch`. Raises NotFound, SourceFailed (also for a coded body),
-        SourceTimedOut, Unavailable; iterating raises SourceFailed.
+        Entering is tried twice like `fetch`, and a broken connection is taken up again. Raises NotFound,
+        SourceFailed (also for a coded body), SourceTimedOut, Unavailable, entering as iterating.
         """
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        async with AsyncExitStack() as stack:
-            try:
-                response = await stack.enter_async_context(self._exchange("GET", url, headers, rule))
-            except Outage as outage:
-                if not outage.again:
-                    raise
-                await asyncio.sleep(self.limits.retry_pause)
-                response = await stack.enter_async_context(self._exchange("GET", url, headers, rule))
-            self._check_file(response)
-            body = await stack.enter_async_context(aclosing(chunks(response, self.limits, self.name)))
-            yield response.content_length, body
+
+        def ask(headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+            return self._exchange("GET", url, headers, rule)
+
+        async with (
+            Download(ask, self.limits, self.name) as download,
+            aclosing(download.body()) as body,
+        ):
+            yield download.length, body
 
     async def send(
         self, method: str, url: URL, *, headers: Mapping[str, str], data: object = None, size: int = 0
@@ -294,17 +292,6 @@ class Client:
             raise Unavailable(f"{self.name} asks not to be asked for {seconds} s ({status}).", seconds)
         if status >= 500:
             raise Outage(f"{self.name} answered {status}; try again later.", again=status in _AGAIN)
-
-    def _check_file(self, response: aiohttp.ClientResponse) -> None:
-        if response.status in {404, 410}:
-            raise NotFound(f"{self.name} has no such file any more ({response.status}).")
-        if response.status != 200:
-            raise unexpected(self.name, response.status)
-        coding = coding_of(response)
-        if coding != "identity":
-            raise SourceFailed(
-                f"{self.name} sent the file coded ({coding[:20]!r}), although asked for plain bytes."
-            )
 
     def _next_hop(self, url: URL, response: aiohttp.ClientResponse) -> URL:
         try:

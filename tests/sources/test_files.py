@@ -68,15 +68,6 @@ async def test_a_passing_failure_before_the_first_byte_is_tried_once_more(
     assert len(upstream.requests) == 2
 
 
-async def test_a_failure_after_the_first_byte_is_not_tried_again_here(
-    source: RegistrySource, upstream: LyingUpstream, file: Artifact
-) -> None:
-    upstream.lie(faults.reset_halfway, times=1)
-    with pytest.raises(SourceFailed):
-        await read(source, file)
-    assert len(upstream.requests) == 1
-
-
 BROKEN: dict[str, tuple[Fault, type[RegistryError], str]] = {
     "U2 truncated": (faults.truncated, SourceFailed, "before the end"),
     "U3 early chunked end": (faults.early_chunked_end, IntegrityFailed, "its index says"),

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import re
 import socket
 import ssl
 import struct
@@ -56,6 +57,8 @@ class LyingUpstream:
         self.shape: Shape = shape
         self.validators = validators
         """Whether documents have an ETag and answer to If-None-Match."""
+        self.ranges = True
+        """Whether files are given in parts (RFC 9110 §14)."""
         self.times = times
         """Whether packuments have `time`."""
         self.legacy = False
@@ -178,7 +181,7 @@ class LyingUpstream:
             case ["integrity", name, _, filename, "provenance"]:
                 return self._provenance(name, filename)
             case ["files", filename]:
-                return self._python_file(filename)
+                return self._python_file(seen, filename)
             case ["npm", *rest] if rest:
                 return self._npm(seen, rest)
         return _NOT_FOUND
@@ -208,10 +211,10 @@ class LyingUpstream:
     def _speaks_json(self, seen: Seen) -> bool:
         return self.shape != "html" and SIMPLE_JSON in seen.headers.get("accept", "")
 
-    def _python_file(self, filename: str) -> Answer:
+    def _python_file(self, seen: Seen, filename: str) -> Answer:
         for file in (file for files in self.python.values() for file in files):
             if file.filename == filename:
-                return _document(file.data, "application/octet-stream")
+                return self._file(seen, file.data)
             if f"{file.filename}.metadata" == filename and file.metadata is not None:
                 return _document(file.metadata, "application/octet-stream")
         return _NOT_FOUND
@@ -235,12 +238,25 @@ class LyingUpstream:
                 return self._validated(seen, _document(body, INSTALL_JSON if short else "application/json"))
             case ["-", filename] if versions:
                 found = next((one for one in versions if one.filename == filename), None)
-                return _document(found.data, "application/octet-stream") if found else _NOT_FOUND
+                return self._file(seen, found.data) if found else _NOT_FOUND
             case [selector] if versions:
                 wanted = versions[-1].version if selector == "latest" else selector
                 one = next((one for one in versions if one.version == wanted), None)
                 return _document(json.dumps(npm_version(one, self.origin)).encode()) if one else _NOT_FOUND
         return _NOT_FOUND
+
+    def _file(self, seen: Seen, data: bytes) -> Answer:
+        """Its bytes, or the end of them that is asked for."""
+        headers = [("Content-Type", "application/octet-stream")]
+        etag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        if self.validators:
+            headers.append(("ETag", etag))
+        wanted = re.fullmatch(r"bytes=(\d+)-", seen.headers.get("range", ""))
+        if not self.ranges or wanted is None or seen.headers.get("if-range", etag) != etag:
+            return Answer(headers=tuple(headers), body=data)
+        start = int(wanted[1])
+        headers.append(("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}"))
+        return Answer(status=206, headers=tuple(headers), body=data[start:])
 
     def _validated(self, seen: Seen, answer: Answer) -> Answer:
         """With an ETag, coded in gzip where that is asked for; 304 where the client has it already."""
