@@ -37,9 +37,10 @@ async def open_identity(settings: Settings, kept: Storage, around: Surroundings)
         around.clock,
         alarm=kept.log.record,
         cost=around.password_cost,
+        edition=kept.editions.people,
     )
     await users.ensure_admin(settings.data)
-    tokens = Tokens(kept.accounts, around.clock)
+    tokens = Tokens(kept.accounts, around.clock, kept.editions.people)
     identify = Identify(users, tokens, ensure_admin_token(settings.data), around.clock)
     signing_key = ensure_secret(settings.data / "keys" / "npm-signing-key.pem", RegistryKey.make)
     return Identity(users=users, tokens=tokens, identify=identify, secret=secret, signing_key=signing_key)

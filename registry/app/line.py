@@ -79,7 +79,15 @@ def lay_line(
     async def vanished(project: Project) -> None:
         await renderer.vanished(project)
 
-    freshness = Freshness(kept.documents, clock, settings.freshness, lambda: kept.offline.on, vanished)
+    freshness = Freshness(
+        kept.documents,
+        clock,
+        settings.freshness,
+        lambda: kept.offline.on,
+        vanished,
+        editions=kept.editions.documents,
+        leases=kept.leases,
+    )
     stack.push_async_callback(freshness.close)
     resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
     renderer = Renderer(
@@ -97,12 +105,20 @@ def lay_line(
         scratch=str(settings.data / "spool"),
         missing_times=settings.npm_missing_times,
         attestations=kept.attestations,
+        editions=kept.editions.rows,
     )
     stack.push_async_callback(renderer.close)
     attesting = _attesting(settings, kept, people, sources, clock)
     vouching = _vouching(kept, sources, attesting, clock, stack)
     verifier = Verifier(
-        kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget, vouching.vouch
+        kept.blobs,
+        kept.catalogue,
+        kept.log,
+        clock,
+        look_into,
+        renderer.forget,
+        vouching.vouch,
+        leases=kept.leases,
     )
     stack.push_async_callback(verifier.close)
     metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, verifier)

@@ -27,6 +27,7 @@ async def join_policy(settings: Settings, kept: Storage, around: Surroundings) -
         clock=around.clock,
         advisories=kept.advisories,
         copy=PolicyCopy(settings.data / "policy.last-good.toml"),
+        edition=kept.editions.policy,
     )
     await policy.load()
     return policy

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
 from registry.app.background import in_background
-from registry.errors import RegistryError
+from registry.errors import ConfigurationError, RegistryError
 from registry.identity.keys import ensure_secret
 from registry.model.events import Event, Kind
-from registry.model.ports import Clock
+from registry.model.ports import Clock, Leases
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.singleflight import NoOthers
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.settings import Settings
 from registry.sources.hosts import Alarm
@@ -29,6 +30,8 @@ from registry.storage.catalogue import Catalogue
 from registry.storage.checkpoints import Checkpoints
 from registry.storage.database import Database
 from registry.storage.documents import Documents
+from registry.storage.editions import SharedEditions
+from registry.storage.leases import FileLeases
 from registry.storage.name_lists import NameLists
 from registry.storage.near import NearCopies
 from registry.storage.offline_switch import OfflineSwitch
@@ -52,6 +55,8 @@ class Storage:
     """Where things are kept."""
 
     database: Database
+    editions: SharedEditions
+    leases: Leases
     log: ProvenanceLog
     catalogue: Catalogue
     attestations: Attestations
@@ -74,6 +79,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     await asyncio.to_thread(_sweep, settings.data / "spool")
     database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
     stack.callback(database.close)
+    editions, leases = _among_processes(settings, stack)
     log = ProvenanceLog(database)
     volumes = {
         "public": Volume(settings.volume, database),
@@ -89,19 +95,36 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     stack.push_async_callback(documents.close)
     return Storage(
         database=database,
+        editions=editions,
+        leases=leases,
         log=log,
         catalogue=Catalogue(database),
         attestations=Attestations(database),
         refusals=Refusals(database),
-        policy_store=PolicyStore(database),
-        advisories=Advisories(database),
+        policy_store=PolicyStore(database, editions.policy),
+        advisories=Advisories(database, editions.policy),
         names=NameLists(settings.data / "names"),
-        offline=OfflineSwitch(database),
+        offline=OfflineSwitch(database, editions.offline),
         accounts=Accounts(database),
         volumes=volumes,
         blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
         documents=documents,
     )
+
+
+def _among_processes(settings: Settings, stack: AsyncExitStack) -> tuple[SharedEditions, Leases]:
+    """What the processes of the appliance share. Raises ConfigurationError."""
+    folder = settings.data / "processes"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        editions = stack.enter_context(closing(SharedEditions(folder / "editions")))
+        if settings.workers == 1:
+            return editions, NoOthers()
+        return editions, stack.enter_context(closing(FileLeases(folder / "leases")))
+    except OSError as error:
+        raise ConfigurationError(
+            [f"{folder} can't be used ({error}); correct its owner or rights."]
+        ) from error
 
 
 def _sweep(spool: Path) -> None:
@@ -126,7 +149,7 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
 
 
 async def follow(kept: Storage, policy: JoinedPolicy) -> None:
-    """Let what operators decided in another process count here too."""
+    """Let count here too what another process decided, if it died before it could tell."""
     generation = (kept.policy_store.generation(), kept.advisories.generation)
     lists = {name: kept.names.generation(name) for name in policy.known}
     while True:
@@ -140,7 +163,7 @@ async def follow(kept: Storage, policy: JoinedPolicy) -> None:
                     await policy.know(name, text)
             now = (kept.policy_store.generation(), kept.advisories.generation)
             if now != generation:
-                await policy.reload()
+                await policy.follow()
                 generation = now
 
 

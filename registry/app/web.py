@@ -75,6 +75,7 @@ def open_web(
         health=health,
         metrics=metrics,
         site=site,
+        abreast=policy,
         api=[
             *api_routes(desk, callers, read=read),
             *PetitionPages(pages, desk.petitions, callers).routes(),

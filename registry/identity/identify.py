@@ -19,7 +19,7 @@ from registry.model.events import Client
 from registry.model.ports import Clock
 
 REMEMBERED = 1.0
-"""Seconds for which a header that was right stays right here after another process revoked it."""
+"""Seconds for which a header that was right stays right though the htpasswd file was edited by hand."""
 
 
 class Identify:
@@ -42,7 +42,7 @@ class Identify:
         agent = printable(agent)
         if not authorization:
             return Client(address=address, agent=agent)
-        # The key holds both counters, so a change made in this process takes effect with the next request.
+        # The key holds both editions, so a change made in any process takes effect with the next request.
         facts = f"{self._users.changes}\0{self._tokens.changes}\0{authorization}"
         proof = hmac.digest(self._key, facts.encode("utf-8", "surrogateescape"), hashlib.sha256)
         known = self._recent.get(proof)

@@ -15,8 +15,9 @@ from typing import Literal
 
 from registry.errors import Forbidden, Malformed, NotFound
 from registry.model.accounts import Token
+from registry.model.editions import OwnEdition
 from registry.model.events import Client, Event
-from registry.model.ports import Accounts, Clock
+from registry.model.ports import Accounts, Clock, Edition
 
 FORM = re.compile(r"rgt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
@@ -26,11 +27,16 @@ Scope = Literal["read", "publish", "admin"]
 class Tokens:
     """The tokens of all accounts."""
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
-        self.changes = 0
-        """Grows with every revocation made here: what others remember about tokens is then out of date."""
+    def __init__(self, accounts: Accounts, clock: Clock, edition: Edition | None = None) -> None:
+        """`edition` is raised with every revocation."""
+        self._edition = edition or OwnEdition()
         self._accounts = accounts
         self._clock = clock
+
+    @property
+    def changes(self) -> int:
+        """Another number after a revocation: what others remember about tokens is then out of date."""
+        return self._edition.now()
 
     async def list(self, account: str | None = None) -> tuple[Token, ...]:
         """All tokens, or those of one account, newest first; revoked ones included."""
@@ -85,7 +91,7 @@ class Tokens:
         if token.revoked is None:
             event = self._event("token.revoke", token, by)
             await self._accounts.revoke_token(token_id, self._clock.now(), event)
-        self.changes += 1
+        self._edition.bump()
         return token
 
     def _event(self, action: str, token: Token, by: Client) -> Event:

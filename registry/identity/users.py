@@ -21,8 +21,9 @@ from registry.identity.keys import ADMIN_PASSWORD, replace_secret
 from registry.identity.lockout import Lockout
 from registry.identity.recent import Recent
 from registry.model.accounts import Account
+from registry.model.editions import OwnEdition
 from registry.model.events import Client, Event, Kind
-from registry.model.ports import Accounts, Clock
+from registry.model.ports import Accounts, Clock, Edition
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """What npm, a URL, an htpasswd line and HTTP Basic can all carry; lower case, so that no two look alike."""
@@ -52,10 +53,11 @@ class Users:
         *,
         alarm: Callable[[Event], Awaitable[object]] | None = None,
         cost: int = COST,
+        edition: Edition | None = None,
     ) -> None:
-        """`alarm` is given an event whenever somebody is locked out: `ProvenanceLog.record`."""
-        self.changes = 0
-        """Grows with every change made here: what others remember about users is then out of date."""
+        """`alarm` is given an event whenever somebody is locked out: `ProvenanceLog.record`; `edition` is
+        raised with every change."""
+        self._edition = edition or OwnEdition()
         self._file = Htpasswd(htpasswd, cost)
         self._accounts = accounts
         self._clock = clock
@@ -65,6 +67,11 @@ class Users:
         self._by_user = Lockout(clock, allowance=5)
         self._by_address = Lockout(clock, allowance=50)
         self._hashing = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def changes(self) -> int:
+        """Another number after a change: what others remember about users is then out of date."""
+        return self._edition.now()
 
     async def list(self) -> tuple[Account, ...]:
         """All accounts, by name."""
@@ -97,7 +104,7 @@ class Users:
         """Remove an account and revoke its tokens. Raises NotFound."""
         account = await self._existing(name)
         await self._accounts.remove_account(name, self._event("user.remove", name, by, admin=account.admin))
-        self.changes += 1
+        self._edition.bump()
         await asyncio.to_thread(self._file.drop, name)
         return account
 
@@ -171,7 +178,7 @@ class Users:
         async with self._hashing:
             hashed = await asyncio.to_thread(self._file.hash, password)
         await asyncio.to_thread(self._file.put, name, hashed)
-        self.changes += 1
+        self._edition.bump()
 
     def _event(self, action: str, name: str, by: Client, **detail: bool) -> Event:
         return Event.decreed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,9 +14,10 @@ from registry.model.advisories import Advisory
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision
 from registry.model.ecosystem import Ecosystem
+from registry.model.editions import OwnEdition
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Catalogue, Clock, PolicyStore, ProvenanceLog
+from registry.model.ports import Catalogue, Clock, Edition, PolicyStore, ProvenanceLog
 from registry.pipeline.prepare import Rules
 from registry.policy import engine
 from registry.policy.advisories import KnownAdvisories
@@ -87,8 +88,13 @@ class JoinedPolicy:
         clock: Clock,
         advisories: KnownAdvisories = NO_ADVISORIES,
         copy: Copy | None = None,
+        edition: Edition | None = None,
     ) -> None:
-        """`read_file` gives policy.toml's text, and raises ConfigurationError when it can't be read."""
+        """`read_file` gives policy.toml's text, and raises ConfigurationError when it can't be read.
+        `edition` is raised by whoever changes what is joined here, in any process of the appliance."""
+        self._edition = edition or OwnEdition()
+        self._seen = 0
+        """The edition that is in force."""
         self._read_file = read_file
         self._copy = copy
         self._store = store
@@ -118,6 +124,7 @@ class JoinedPolicy:
 
         Raises ConfigurationError where there was none: without a policy nothing starts.
         """
+        self._seen = self._edition.now()
         try:
             text = await asyncio.to_thread(self._read_file)
             self._current = await self._join(text)
@@ -144,12 +151,21 @@ class JoinedPolicy:
 
     async def know(self, ecosystem: str, text: str) -> None:
         """Put another list of known names in force. Raises ConfigurationError for an empty one."""
+        if await self._brings_news(ecosystem, text):
+            await self.reload()
+
+    async def know_too(self, ecosystem: str, text: str) -> None:
+        """Take up a list that was put in force in another process. Raises ConfigurationError."""
+        if await self._brings_news(ecosystem, text):
+            await self.follow()
+
+    async def _brings_news(self, ecosystem: str, text: str) -> bool:
         if self._brought.get(ecosystem) == text:
-            return
+            return False
         names = await asyncio.to_thread(brought_names, ecosystem, text)
         self._brought[ecosystem] = text
         self._known = {**self._known, ecosystem: names}
-        await self.reload()
+        return True
 
     async def draft(self, text: str) -> engine.Policy:
         """The policy that another file would make with what is in the database now; nothing is put in force.
@@ -157,21 +173,50 @@ class JoinedPolicy:
         return await self._join(text)
 
     async def reload(self) -> None:
-        """Read everything again and swap at once. A broken file says so and leaves the last good one in
-        force; what operators decided meanwhile counts all the same."""
+        """Read everything again and swap at once, here and in all processes. A broken file says so and leaves
+        the last good one in force; what operators decided meanwhile counts all the same."""
         async with self._turn:
-            try:
-                text = await asyncio.to_thread(self._read_file)
-                policy = await self._join(text)
+            await self._renew(self._tell)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was changed, in whichever process, that isn't in force here yet."""
+        return self._edition.now() != self._seen
+
+    async def catch_up(self) -> None:
+        """Put in force what another process has changed, and told of."""
+        async with self._turn:
+            while self.is_behind:
+                await self._renew(None)
+
+    async def follow(self) -> None:
+        """Read everything again, as somebody else's doing: it is told of there."""
+        async with self._turn:
+            await self._renew(None)
+
+    async def _renew(self, tell: Callable[[str, str], Awaitable[None]] | None) -> None:
+        """Read and swap. With `tell`, a change is told of and the other processes are to follow."""
+        seen = self._edition.now()
+        try:
+            text = await asyncio.to_thread(self._read_file)
+            policy = await self._join(text)
+            if tell is not None:
                 await self._is_good(text)
-            except ConfigurationError as error:
-                if error.problems != self.problems:
-                    self.problems = error.problems
-                    await self._tell("broken", str(error))
-                policy = await self._joined_as_it_was()
-            if policy.revision != self.current.revision:
-                self._current = policy
-                await self._tell("reloaded", f"policy {policy.revision} is in force")
+            else:
+                self._good, self.problems = text, ()
+        except ConfigurationError as error:
+            if error.problems != self.problems:
+                self.problems = error.problems
+                if tell is not None:
+                    await tell("broken", str(error))
+            policy = await self._joined_as_it_was()
+        if policy.revision != self.current.revision:
+            self._current = policy
+            if tell is not None:
+                before, after = self._edition.bump()
+                seen = after if before == seen else seen
+                await tell("reloaded", f"policy {policy.revision} is in force")
+        self._seen = seen
 
     async def _joined_as_it_was(self) -> engine.Policy:
         """The last good file with the rows of now; the policy in force where even that can't be."""

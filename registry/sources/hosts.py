@@ -21,8 +21,9 @@ journal = logging.getLogger("registry.sources")
 Alarm = Callable[[str, Mapping[str, str]], Awaitable[None]]
 """Called with what happened (`egress_blocked`, `file_host_refused`) and its particulars."""
 
-Remember = Callable[[str, str], Awaitable[None]]
-"""Called with an ecosystem and a host when the host is pinned, before anything is fetched from it."""
+Remember = Callable[[str, str], Awaitable[Collection[str]]]
+"""Called with an ecosystem and a host that is to be pinned, before anything is fetched from it; gives the hosts
+that are pinned: others, where another process was first."""
 
 
 async def note_alarm(what: str, detail: Mapping[str, str]) -> None:
@@ -30,8 +31,9 @@ async def note_alarm(what: str, detail: Mapping[str, str]) -> None:
     journal.warning("%s %s", what, dict(detail))
 
 
-async def forget_pin(ecosystem: str, host: str) -> None:
+async def forget_pin(_ecosystem: str, host: str) -> Collection[str]:
     """The memory of who keeps none: pins last as long as the process."""
+    return (host,)
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -124,8 +126,7 @@ class FileHosts:
         if self._pins is None:
             return False
         if not self._pins and not is_literal(host):
-            self._pins.add(host)
-            await self._remember(self._ecosystem, host)
+            self._pins.update(await self._remember(self._ecosystem, host))
         return host in self._pins
 
     async def _refusal(self, url: URL, why: str) -> SourceFailed:

@@ -9,8 +9,10 @@ import apsw
 import msgspec
 
 from registry.model.advisories import Advisory, AdvisoryStanding, Record, Span
+from registry.model.editions import OwnEdition
 from registry.model.events import Event
 from registry.model.names import Project
+from registry.model.ports import Edition
 from registry.storage.database import Database
 from registry.storage.moments import micros, moment_or_none
 from registry.storage.provenance_log import append
@@ -28,8 +30,10 @@ _STANDING = msgspec.json.Decoder(AdvisoryStanding)
 class Advisories:
     """The port's implementation over the `advisory` and `affected` tables."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edition: Edition | None = None) -> None:
+        """`edition` is raised when an import counts."""
         self._database = database
+        self._edition = edition or OwnEdition()
 
     def about(self, project: Project) -> tuple[Advisory, ...]:
         """Everything that is said about a project, in microseconds."""
@@ -85,7 +89,9 @@ class Advisories:
             append(connection, event)
             return standing
 
-        return await self._database.write(job)
+        standing = await self._database.write(job)
+        self._edition.bump()
+        return standing
 
 
 def _put(connection: apsw.Connection, record: Record) -> bool:

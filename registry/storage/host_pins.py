@@ -18,11 +18,13 @@ class HostPins:
         rows = self._database.rows("SELECT value FROM fact WHERE name GLOB ?", (f"{_PREFIX}:{ecosystem}:*",))
         return tuple(str(value) for (value,) in rows)
 
-    async def remember(self, ecosystem: str, host: str) -> None:
-        """Pin a host; durable when this returns."""
+    async def remember(self, ecosystem: str, host: str) -> tuple[str, ...]:
+        """Pin a host, unless another process was first; gives what is pinned, durable by then."""
         await self._database.write(
             lambda connection: connection.execute(
-                "INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)",
-                (f"{_PREFIX}:{ecosystem}:{host}", host),
+                "INSERT INTO fact (name, value) SELECT ?1, ?2"
+                " WHERE NOT EXISTS (SELECT 1 FROM fact WHERE name GLOB ?3)",
+                (f"{_PREFIX}:{ecosystem}:{host}", host, f"{_PREFIX}:{ecosystem}:*"),
             )
         )
+        return self.pinned(ecosystem)

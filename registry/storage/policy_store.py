@@ -9,7 +9,9 @@ import msgspec
 
 from registry.errors import NotFound
 from registry.model.accounts import PolicyEntry
+from registry.model.editions import OwnEdition
 from registry.model.events import Event
+from registry.model.ports import Edition
 from registry.storage.database import Database, Row
 from registry.storage.moments import micros, micros_or_none, moment_of, moment_or_none
 from registry.storage.provenance_log import append
@@ -26,8 +28,10 @@ _REMOVE = (
 class PolicyStore:
     """The port's implementation over the `policy_entry` table."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edition: Edition | None = None) -> None:
+        """`edition` is raised with every change."""
         self._database = database
+        self._edition = edition or OwnEdition()
 
     async def entries(self) -> tuple[PolicyEntry, ...]:
         """Those in force (not removed), oldest first; ended ones included, the engine reads `until`."""
@@ -46,7 +50,9 @@ class PolicyStore:
             append(connection, event)
             return number
 
-        return msgspec.structs.replace(entry, id=await self._database.write(job))
+        number = await self._database.write(job)
+        self._edition.bump()
+        return msgspec.structs.replace(entry, id=number)
 
     async def add_all(self, entries: Sequence[PolicyEntry], event: Event) -> None:
         """Store many and log the one act, in one durable transaction."""
@@ -57,6 +63,7 @@ class PolicyStore:
             append(connection, event)
 
         await self._database.write(job)
+        self._edition.bump()
 
     async def remove(self, entry_id: int, event: Event) -> PolicyEntry:
         """Take it out of force (the row stays) and log the act. Raises NotFound."""
@@ -68,7 +75,9 @@ class PolicyStore:
             append(connection, event)
             return _entry(rows[0])
 
-        return await self._database.write(job)
+        removed = await self._database.write(job)
+        self._edition.bump()
+        return removed
 
 
 def _insert(connection: apsw.Connection, entry: PolicyEntry) -> int:

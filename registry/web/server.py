@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -32,6 +32,17 @@ DRAIN_SECONDS = 30.0
 """How long running downloads may go on after a stop was asked for."""
 
 
+class Abreast(Protocol):
+    """What has to be as all processes of the appliance have it, before a request is answered."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether another process has changed something; asked at every request."""
+
+    async def catch_up(self) -> None:
+        """Put it in force here. Raises RegistryError."""
+
+
 def application(
     *,
     traffic: Traffic,
@@ -41,13 +52,14 @@ def application(
     metrics: Metrics,
     site: Site,
     api: Sequence[web.RouteDef],
+    abreast: Abreast | None = None,
 ) -> web.Application:
     """All routes, a second time below the public URL's path where it has one, for a proxy that leaves it on.
 
-    The API brings its own; whatever nobody offers is a 404 of ours.
+    The API brings its own; whatever nobody offers is a 404 of ours. No request is looked at before `abreast`.
     """
     door = Door(trusted=site.trusted)
-    app = web.Application(middlewares=[door.watch, _edge(site)], client_max_size=2**20)
+    app = web.Application(middlewares=[door.watch, _edge(site, abreast)], client_max_size=2**20)
     app[DOOR] = door
     app.on_response_prepare.append(_without_versions)
     routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
@@ -121,12 +133,14 @@ def _to_folder(site: Site, path: str) -> Handler:
     return redirect
 
 
-def _edge(site: Site) -> Middleware:
+def _edge(site: Site, abreast: Abreast | None) -> Middleware:
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             _own_path(request)
             site.root(request)
+            if abreast is not None and abreast.is_behind:
+                await abreast.catch_up()
             return await handler(request)
         except RegistryError as error:
             return error_response(error, None)

@@ -25,6 +25,7 @@ from yarl import URL
 from registry.app import Surroundings, assemble
 from registry.pipeline.inforce import JoinedPolicy
 from registry.settings import load_settings
+from registry.storage.editions import SharedEditions
 from registry.web.server import listen
 from tests.fakes import FixedClock
 from tests.guarantees.back_ends import Pypiserver, Verdaccio
@@ -243,6 +244,10 @@ class House:
             },
         }
         return await self.ask(path, method="PUT", headers=self.admin, data=json.dumps(document))
+
+    def editions(self) -> SharedEditions:
+        """As another process of this appliance has them."""
+        return SharedEditions(self.data / "processes" / "editions")
 
     # what is found afterwards
 

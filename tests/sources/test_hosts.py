@@ -33,8 +33,9 @@ def pinned(alarms: Alarms, *hosts: str) -> FileHosts:
 async def test_the_first_public_host_is_pinned_and_remembered(alarms: Alarms) -> None:
     remembered = []
 
-    async def remember(ecosystem: str, host: str) -> None:
+    async def remember(ecosystem: str, host: str) -> tuple[str, ...]:
         remembered.append((ecosystem, host))
+        return (host,)
 
     rule = FileHosts("pypi", NAME, HOME, remember=remember, alarm=alarms)
     for _ in range(2):
