@@ -32,6 +32,6 @@ async def assemble(
         people = await open_identity(settings, kept, around)
         sources = await open_sources(settings, kept, around, stack)
         policy = await join_policy(settings, kept, around)
-        in_background(follow(kept, policy), stack)
+        in_background(follow(kept, policy, [each.close for each in sources.outside]), stack)
         line = lay_line(settings, kept, people, sources, policy, around.clock, stack)
         yield open_web(settings, kept, people, sources, policy, line, audit, around.clock), policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,19 +148,26 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
     return audit
 
 
-async def follow(kept: Storage, policy: JoinedPolicy) -> None:
-    """Let count here too what another process decided, if it died before it could tell."""
+async def follow(
+    kept: Storage, policy: JoinedPolicy, disconnect: Sequence[Callable[[], Awaitable[None]]]
+) -> None:
+    """Do what no request waits for when another process decides: `disconnect` from upstreams, read lists of
+    names. And let count what one decided that died before it could tell."""
+    was_offline = kept.offline.on
     generation = (kept.policy_store.generation(), kept.advisories.generation)
     lists = {name: kept.names.generation(name) for name in policy.known}
     while True:
         await asyncio.sleep(FOLLOW)
         with contextlib.suppress(RegistryError):
             kept.offline.read_again()
+            if kept.offline.on and not was_offline:
+                await asyncio.gather(*(each() for each in disconnect))
+            was_offline = kept.offline.on
             for name, before in lists.items():
                 lists[name] = kept.names.generation(name)
                 text = kept.names.read(name) if lists[name] != before else None
                 if text is not None:
-                    await policy.know(name, text)
+                    await policy.know_too(name, text)
             now = (kept.policy_store.generation(), kept.advisories.generation)
             if now != generation:
                 await policy.follow()

@@ -22,8 +22,8 @@ Alarm = Callable[[str, Mapping[str, str]], Awaitable[None]]
 """Called with what happened (`egress_blocked`, `file_host_refused`) and its particulars."""
 
 Remember = Callable[[str, str], Awaitable[Collection[str]]]
-"""Called with an ecosystem and a host that is to be pinned, before anything is fetched from it; gives the hosts
-that are pinned: others, where another process was first."""
+"""Called with an ecosystem and a host to pin, before anything is fetched from it; gives the hosts that are
+pinned then: others, where another process was first."""
 
 
 async def note_alarm(what: str, detail: Mapping[str, str]) -> None:

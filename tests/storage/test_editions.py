@@ -47,7 +47,7 @@ def test_no_number_comes_twice_even_if_the_file_is_lost(tmp_path: Path) -> None:
     numbers = []
     for _ in range(3):
         with closing(SharedEditions(tmp_path / "editions")) as editions:
-            numbers += [editions.names.bump()[1] for _ in range(10)]
+            numbers += [editions.offline.bump()[1] for _ in range(10)]
         if len(numbers) == 20:
             (tmp_path / "editions").unlink()
     assert numbers == sorted(set(numbers))
