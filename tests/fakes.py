@@ -22,7 +22,7 @@ from registry.model.attestations import Attested, vouched
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
-from registry.model.indexes import Document
+from registry.model.indexes import Document, Status
 from registry.model.names import Project
 from registry.model.petitions import Petition, PetitionState
 from registry.model.warehouse import Kept, Taken
@@ -244,6 +244,9 @@ class BlobsInDirectory:
         path = await self.find(sha256)
         return None if path is None else path.read_bytes()
 
+    async def drop(self, sha256: str) -> None:
+        (self.root / sha256).unlink(missing_ok=True)
+
 
 class DocumentsInMemory:
     """Documents."""
@@ -278,6 +281,7 @@ class CatalogueInMemory:
 
     def __init__(self, log: LogInMemory) -> None:
         self.rows: dict[tuple[Project, str], Holding] = {}
+        self.statuses: dict[Project, Status] = {}
         self._private: set[Project] = set()
         self._log = log
 
@@ -416,6 +420,15 @@ class CatalogueInMemory:
     async def undated(self, ecosystem: str) -> int:
         rows = [row for (of, _), row in self.rows.items() if of.ecosystem == ecosystem]
         return sum(row.artifact.undated and row.origin == "public" and not row.gone for row in rows)
+
+    async def status(self, project: Project) -> Status | None:
+        return self.statuses.get(project)
+
+    async def set_status(self, project: Project, status: Status | None, event: Event) -> None:
+        self._log.append(event)
+        self.statuses.pop(project, None)
+        if status is not None:
+            self.statuses[project] = status
 
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         of = {project for project, _ in self.rows if project.ecosystem == ecosystem}

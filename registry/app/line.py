@@ -184,6 +184,7 @@ def lay_line(
             log=kept.log,
             clock=clock,
             turns=publishing,
+            jobs=jobs,
         ),
         files=FileOperations(
             ecosystem=ECOSYSTEMS["pypi"],

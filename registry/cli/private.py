@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import Negative
+from registry.cli.jobs import finish, progress
 from registry.cli.projects import split_version
 from registry.cli.questions import confirm
+from registry.pipeline.private_operations import Standings
 
 _release = click.argument("release", metavar="PROJECT@VERSION")
 _reason = click.option(
@@ -52,18 +54,42 @@ def delete(release: str, reason: str, *, yes: bool, as_json: bool) -> None:
     _told("deleted", connect().post("/private/delete", **named, reason=reason), as_json=as_json)
 
 
+@private.command(epilog="Example: registry private status acme-utils archived --reason 'use acme-tools'")
+@click.argument("project")
+@click.argument("status", required=False, type=click.Choice(get_args(Standings)))
+@click.option("--reason", default="", help="Why; indexes tell it. Every status but active needs one.")
+@show.json_option
+def status(project: str, status: str | None, reason: str, *, as_json: bool) -> None:
+    """Show what a project is, or say it: archived and quarantined ones take no uploads, and of a quarantined
+    one no file is listed or given out (PEP 792)."""
+    api = connect()
+    if status is None:
+        said = api.get("/private/status", name=project)
+    else:
+        said = api.post("/private/status", name=project, status=status, reason=reason)
+    if as_json:
+        show.as_json_text(said)
+        return
+    click.echo(f"{said['name']} is {said['status']}{': ' if said['reason'] else ''}{said['reason']}.")
+
+
 @private.command(epilog="Example: registry private rescan")
 @show.json_option
 def rescan(*, as_json: bool) -> None:
     """Compare pypiserver's files with the index, and list what isn't listed. Status 1 if files are wrong."""
-    found = connect().post("/private/rescan")
+    api = connect()
+    with progress(None, "files") as bar:
+        job = finish(api, api.post("/private/rescan"), bar)
+    found = job["found"]
     if as_json:
-        show.as_json_text(found)
+        show.as_json_text(job)
     else:
         click.echo(f"{found['known']} files are as they should be.")
         for kind in ("added", "mended", "removed", "missing", "refused"):
-            for line in found[kind]:
-                click.echo(f"{kind}: {line}")
+            if found[kind]:
+                click.echo(f"{kind}: {found[kind]}")
+        for complaint in job["complaints"]:
+            click.echo(complaint)
     if found["missing"] or found["refused"]:
         raise Negative("Some files can't be served as they are listed; see above.")
 
@@ -73,9 +99,9 @@ def rescan(*, as_json: bool) -> None:
 @show.json_option
 def builders(project: str, *, as_json: bool) -> None:
     """Show who built the files of a Python project, public ones too, as far as they were attested."""
-    found: Any = connect().get("/builders", name=project)
+    found: list[Any] = list(connect().every("/builders", name=project))
     if as_json:
-        show.as_json_text(found["items"])
+        show.as_json_text(found)
         return
     show.table(
         ("file", "verdict", "publisher", "checked", "reason"),
@@ -87,7 +113,7 @@ def builders(project: str, *, as_json: bool) -> None:
                 show.local(item["checked"]),
                 item["judgement"]["reason"],
             )
-            for item in found["items"]
+            for item in found
         ],
     )
 

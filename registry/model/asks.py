@@ -18,6 +18,8 @@ class IndexAsk(msgspec.Struct, frozen=True):
     project: Project
     writable: bool = False
     """npm `?write=true`: the unfiltered document of a private project, for a client about to change it."""
+    accept: str | None = None
+    """The form that the address itself asks for, over the Accept header (PEP 691 `?format=`)."""
 
 
 class ArtifactAsk(msgspec.Struct, frozen=True):
@@ -54,6 +56,9 @@ class ProvenanceAsk(msgspec.Struct, frozen=True):
 
 class ProjectsAsk(msgspec.Struct, frozen=True):
     """The list of projects (`/simple/`)."""
+
+    accept: str | None = None
+    """As of an index."""
 
 
 class SearchAsk(msgspec.Struct, frozen=True):

@@ -43,6 +43,16 @@ class Status(msgspec.Struct, frozen=True):
     status: str
     reason: str = ""
 
+    @property
+    def lists_files(self) -> bool:
+        """Whether clients may see the project's files: all but those of a quarantined one."""
+        return self.status != "quarantined"
+
+    @property
+    def takes_uploads(self) -> bool:
+        """Whether new files may be published."""
+        return self.status not in {"quarantined", "archived"}
+
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical index of one project, public and private alike."""

@@ -29,6 +29,7 @@ from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.standing import against_files
 from registry.pipeline.verify import Flight, Verifier
 from registry.pipeline.vouching import Vouching
 
@@ -217,12 +218,20 @@ class Gateway:
         if rules.looks and artifact.attestation == "unchecked":  # perhaps it can be looked at by now
             artifact = msgspec.structs.replace(artifact, attestation="pending", doubt="")
         decision = rules.decide(artifact, holding.first_seen, now)
+        if holding.origin == "private":
+            return await self._with_standing(decision)
         if not decision.allowed or not rules.looks:
             return decision
         looked = await self._vouching.looked(holding)
         if looked.artifact != holding.artifact:  # its index can tell it from now on
             await self._renderer.forget(holding.artifact.project)
         return rules.decide(looked.artifact, looked.first_seen, now)
+
+    async def _with_standing(self, decision: Decision) -> Decision:
+        """The decision about a private file, and what the status of its project adds to it."""
+        project = decision.subject.project
+        objection = against_files(project, await self._catalogue.status(project))
+        return decision if objection is None else with_objection(decision, objection)
 
     async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:
         """Decide the name: the refusal that stands against it, or None. What is objected to is noted."""

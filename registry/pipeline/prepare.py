@@ -162,6 +162,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         if not decision.allowed:
             withheld[artifact.filename] = refuse(decision, job.root, job.secret)
             ends += [o.until for o in decision.objections if o.until is not None]
+    if index.status is not None and not index.status.lists_files:
+        artifacts = []
     shown = tuple(a for a in artifacts if not _hides(withheld.get(a.filename)))
     index = msgspec.structs.replace(index, artifacts=shown)
     rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)

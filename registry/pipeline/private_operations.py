@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 import msgspec
 
@@ -19,12 +19,20 @@ from registry.errors import IntegrityFailed, Malformed, NotFound, RegistryError
 from registry.model.artifacts import Artifact, Digest, Holding
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
+from registry.model.indexes import Status
 from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Stock
 from registry.model.publications import Publication, Stocked, Upload
 from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.jobs import Job, Jobs, Progress
 
 Adopt = Callable[[Upload, IO[bytes]], Publication]
+
+Standings = Literal["active", "archived", "deprecated", "quarantined"]
+"""What a project can be (PEP 792). Archived: no more uploads. Quarantined: none, and no file is given out."""
+
+Outcome = Literal["known", "added", "mended", "removed", "refused"]
+"""What a rescan came to with one file."""
 
 LONGEST_REASON = 200
 """Characters: it is shown in indexes and by clients."""
@@ -40,21 +48,12 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """What is left to do, if anything."""
 
 
-class Rescan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the back end has, compared with our rows."""
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a private project is."""
 
-    known: int
-    """Files that are as they should be."""
-    added: tuple[str, ...] = ()
-    """Files that had no row and are listed now."""
-    mended: tuple[str, ...] = ()
-    """Wheels whose core metadata is offered now."""
-    removed: tuple[str, ...] = ()
-    """Files that were deleted here and still lay there."""
-    missing: tuple[str, ...] = ()
-    """Files that we list and the back end doesn't have."""
-    refused: tuple[str, ...] = ()
-    """A sentence for each file that can't be listed."""
+    name: str
+    status: Standings
+    reason: str = ""
 
 
 class Turns(Protocol):
@@ -81,6 +80,7 @@ class PrivateOperations:
         log: ProvenanceLog,
         clock: Clock,
         turns: Turns,
+        jobs: Jobs,
     ) -> None:
         """`blobs` keep the private side's files and documents."""
         self._ecosystem = ecosystem
@@ -91,6 +91,7 @@ class PrivateOperations:
         self._log = log
         self._clock = clock
         self._turns = turns
+        self._jobs = jobs
 
     async def yank(self, name: str, version: str, reason: str, *, by: Client) -> Changed:
         """Have resolvers pass a release over unless it is asked for by its version (PEP 592).
@@ -105,6 +106,27 @@ class PrivateOperations:
     async def unyank(self, name: str, version: str, *, by: Client) -> Changed:
         """Take a yank back. Raises Malformed and NotFound."""
         return await self._mark(name, version, None, {"change": "unyank"}, by)
+
+    async def standing(self, name: str) -> Standing:
+        """What a project is. Raises Malformed, and NotFound for one that isn't published here."""
+        return await self._standing(await self._ours(name))
+
+    async def stand(self, name: str, status: Standings, reason: str, *, by: Client) -> Standing:
+        """Say what a project is; every status but `active` needs a reason, which clients may show.
+
+        Raises Malformed and NotFound.
+        """
+        words = _line(reason)
+        if status != "active" and not words:
+            raise Malformed(f"To call a project {status} takes a reason; its index tells it.")
+        project = await self._ours(name)
+        said = None if status == "active" else Status(status, words)
+        event = self._event(by, (), {"change": "status", "status": status, "reason": words})
+        async with self._turns.turn(project):
+            event = msgspec.structs.replace(event, project=project)
+            await self._catalogue.set_status(project, said, event)
+            await self._turns.changed(project)
+        return await self._standing(project)
 
     async def delete(self, name: str, version: str, reason: str, *, by: Client) -> Changed:
         """Take a release away for good: not listed, not served, gone from the back end, its names used up.
@@ -124,34 +146,52 @@ class PrivateOperations:
             await self._turns.changed(project)
             for row in rows:
                 await self._catalogue.release(project, row.artifact.filename)
-            note = await self._cleared(filenames)
+            note = await self._cleared(project, rows)
         return Changed(name=project.name, version=rows[0].artifact.version, files=filenames, note=note)
 
-    async def rescan(self, *, by: Client) -> Rescan:
-        """Compare the back end's files with our rows, and list what has none.
+    def rescan(self, *, by: Client) -> Job:
+        """Begin to compare the back end's files with our rows, and to list what has none.
 
         A file's upload time is that of its publication in the log, else the file's own. Nothing that was
-        deleted comes back, and no row is taken away. Raises what the back end raises.
+        deleted comes back, and no row is taken away. The job finds numbers of files: `known` as they should
+        be; `added` that had no row; `mended` wheels that offer their metadata now; `removed` that were
+        deleted here and still lay there; `missing` that we list and the back end doesn't have; `refused` that
+        can't be listed. Of the last two it complains. Raises Conflict while another one is under way.
         """
+        return self._jobs.start("rescan", lambda progress: self._rescan(progress, by))
+
+    async def _rescan(self, progress: Progress, by: Client) -> None:
+        """Raises what the back end raises."""
         stocked = {each.filename: each for each in await self._stock.stocked()}
-        known, found = 0, _Found()
+        progress.total = len(stocked)
+        counts = dict.fromkeys(("known", "added", "mended", "removed", "missing", "refused"), 0)
         for each in stocked.values():
             try:
-                known += await self._compare(each, found, by)
+                what: Outcome = await self._compare(each, by)
             except RegistryError as error:
-                found.refused.append(f"{each.filename}: {error}")
+                what = "refused"
+                progress.complain(f"refused: {each.filename}: {error}")
+            counts[what] += 1
+            progress.done += 1
+            progress.found = dict(counts)
         for name in await self._catalogue.projects(self._ecosystem.name, "private"):
             for row in await self._catalogue.holdings(self._ecosystem.parse_name(name)):
                 if row.origin == "private" and not row.gone and row.artifact.filename not in stocked:
-                    found.missing.append(row.artifact.filename)
-        return Rescan(
-            known=known,
-            added=tuple(found.added),
-            mended=tuple(found.mended),
-            removed=tuple(found.removed),
-            missing=tuple(found.missing),
-            refused=tuple(found.refused),
-        )
+                    counts["missing"] += 1
+                    progress.complain(f"missing: {row.artifact.filename}")
+        progress.found = dict(counts)
+
+    async def _ours(self, name: str) -> Project:
+        project = self._ecosystem.parse_name(name)
+        if await self._catalogue.origin(project) != "private":
+            raise NotFound(f"'{project.name}' isn't published here.")
+        return project
+
+    async def _standing(self, project: Project) -> Standing:
+        said = await self._catalogue.status(project)
+        if said is None:
+            return Standing(name=project.name, status="active")
+        return msgspec.convert({"name": project.name, "status": said.status, "reason": said.reason}, Standing)
 
     async def _mark(
         self, name: str, version: str, yanked: str | None, detail: Mapping[str, str], by: Client
@@ -179,17 +219,21 @@ class PrivateOperations:
             raise NotFound(f"'{project.name}' has no version {version!r} that was published here.")
         return chosen
 
-    async def _cleared(self, filenames: Sequence[str]) -> str:
-        """Have the back end drop files; gives what is left to do."""
+    async def _cleared(self, project: Project, rows: Sequence[Holding]) -> str:
+        """Drop the bytes of a deleted release, here and in the back end; gives what is left to do."""
+        left = await self._catalogue.holdings(project)
+        named = {blob for row in left if not row.gone for blob in _blobs(row)}
         try:
-            for filename in filenames:
+            for blob in {blob for row in rows for blob in _blobs(row)} - named:
+                await self._blobs.drop(blob)
+            for filename in _filenames(rows):
                 await self._stock.remove(Stocked(filename=filename, sha256=""))
         except RegistryError as error:
             return f"The files still lie in the back end ({error}); `registry private rescan` removes them."
         return ""
 
-    async def _compare(self, stocked: Stocked, found: _Found, by: Client) -> bool:
-        """Look at one file; whether it is as it should be."""
+    async def _compare(self, stocked: Stocked, by: Client) -> Outcome:
+        """Look at one file, and put right what can be."""
         if self._ecosystem.adopt is None or self._ecosystem.project_of is None:
             raise Malformed(f"{self._ecosystem.title} keeps its own index of private packages.")
         project, filename = self._ecosystem.project_of(stocked.filename), stocked.filename
@@ -197,18 +241,16 @@ class PrivateOperations:
             row = await self._catalogue.holding(project, filename)
             if row is None or row.origin != "private":
                 await self._list(await self._read(stocked, self._ecosystem.adopt), stocked, by)
-                found.added.append(filename)
-                return False
+                return "added"
             if row.gone:
                 await self._stock.remove(stocked)
-                found.removed.append(filename)
-                return False
+                return "removed"
             if Digest("sha256", stocked.sha256) not in row.artifact.digests:
                 raise IntegrityFailed("it has other bytes than were published; they are not served.")
             if row.metadata_blob is None and filename.endswith(".whl"):
                 await self._mend(project, await self._read(stocked, self._ecosystem.adopt))
-                found.mended.append(filename)
-            return True
+                return "mended"
+            return "known"
 
     async def _mend(self, project: Project, publication: Publication) -> None:
         if publication.metadata is None:
@@ -281,17 +323,6 @@ class PrivateOperations:
         )
 
 
-class _Found:
-    """What a rescan has come upon so far."""
-
-    def __init__(self) -> None:
-        self.added: list[str] = []
-        self.mended: list[str] = []
-        self.removed: list[str] = []
-        self.missing: list[str] = []
-        self.refused: list[str] = []
-
-
 def _adopted(adopt: Adopt, upload: Upload, path: Path) -> Publication:
     with path.open("rb") as file:
         return adopt(upload, file)
@@ -299,6 +330,12 @@ def _adopted(adopt: Adopt, upload: Upload, path: Path) -> Publication:
 
 def _filenames(rows: Sequence[Holding]) -> tuple[str, ...]:
     return tuple(row.artifact.filename for row in rows)
+
+
+def _blobs(row: Holding) -> set[str]:
+    """What is kept of a file: its bytes, however they are known, and its metadata."""
+    digests = {digest.hex for digest in row.artifact.digests if digest.algorithm == "sha256"}
+    return digests | {blob for blob in (row.blob, row.metadata_blob) if blob}
 
 
 def _line(text: str) -> str:

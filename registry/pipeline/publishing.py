@@ -35,8 +35,10 @@ from registry.model.ports import Blobs, Catalogue, Clock, Publisher, Refusals
 from registry.model.publications import Publication, Upload
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.prepare import with_objection
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.singleflight import Turn
+from registry.pipeline.standing import against_uploads
 from registry.pipeline.vouching import Vouching
 from registry.pipeline.workers import Workers
 
@@ -159,6 +161,9 @@ class Publishing:
         policy, now = self._policy.current, self._clock.now()
         known_public = await self._catalogue.origin(project) == "public"
         decision = policy.decide_publication(project, version, known_public, now)
+        objection = against_uploads(project, await self._catalogue.status(project))
+        if objection is not None:
+            decision = with_objection(decision, objection)
         if not decision.allowed:
             refusal = refuse(decision, root, self._secret)
             await self._refusals.note(refusal, client, now)

@@ -254,7 +254,8 @@ class Renderer:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
         edition = self._editions.now(project)
         prepared = await self._prepare(project, document, wanted, root, learns=True)
-        quarantined = prepared.status is not None and prepared.status.status == "quarantined"
+        quarantined = prepared.status is not None and not prepared.status.lists_files
+        quarantined &= document.origin == "public"  # what an admin says of ours isn't a row's business
         artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
         vanished_as = "quarantined" if quarantined else "removed"
         now = self._clock.now()

@@ -110,6 +110,24 @@ class Blobs:
         await self._condemn(sha256, path)
         return None
 
+    async def drop(self, sha256: str) -> None:
+        """Remove a blob that no row names any more. Raises Unavailable."""
+        await self._volume.identified()
+        self._trusted.pop(sha256, None)
+        path = self._volume.blob(sha256)
+
+        def remove() -> None:
+            self._volume.require_identity()
+            path.unlink(missing_ok=True)
+
+        await self._volume.run(remove)
+        key = self._volume.key
+        self._database.post(
+            lambda connection: connection.execute(
+                "DELETE FROM blob WHERE volume = ? AND sha256 = ?", (key, sha256)
+            )
+        )
+
     def used_since(self, sha256: str, moment: float) -> bool:
         """Whether this process was asked for it since then (seconds since 1970), as far as it remembers: some
         minutes. Safe in any thread."""

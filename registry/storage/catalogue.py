@@ -12,6 +12,7 @@ import msgspec
 from registry.errors import Conflict, NotFound
 from registry.model.artifacts import Artifact, Holding, Known
 from registry.model.events import Event, Kind
+from registry.model.indexes import Status
 from registry.model.names import Project
 from registry.storage import pinning
 from registry.storage.database import Database, Row
@@ -48,6 +49,7 @@ _WRITE = (
     f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
     f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
 )
+_STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
 _ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
 _FACTS = len(FACTS.split(", "))
 _ORIGIN_AT, _GONE_AT, _CONFLICT_AT, _WITHDRAWN_AT = (
@@ -217,6 +219,28 @@ class Catalogue:
     async def origin(self, project: Project) -> str | None:
         """`private` when anything was ever published here, else `public` when upstream has it, else None."""
         return _origin_of(self._database.row(_ORIGIN, (project.ecosystem, project.name)))
+
+    async def status(self, project: Project) -> Status | None:
+        """What an admin said of a private project; None for an active one. A point look-up."""
+        row = self._database.row(_STATUS, (project.ecosystem, project.name))
+        return None if row is None else Status(str(row[0]), str(row[1]))
+
+    async def set_status(self, project: Project, status: Status | None, event: Event) -> None:
+        """Say what a private project is, None for active, and log it, in one durable transaction."""
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(
+                "DELETE FROM project_status WHERE ecosystem = ? AND project = ?",
+                (project.ecosystem, project.name),
+            )
+            if status is not None:
+                connection.execute(
+                    "INSERT INTO project_status (ecosystem, project, status, reason) VALUES (?, ?, ?, ?)",
+                    (project.ecosystem, project.name, status.status, status.reason),
+                )
+            append(connection, event)
+
+        await self._database.write(job)
 
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         """Names with rows, sorted."""

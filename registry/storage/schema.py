@@ -274,6 +274,17 @@ ALTER TABLE artifact ADD COLUMN mismatch TEXT NOT NULL DEFAULT '';
 ALTER TABLE artifact ADD COLUMN side_blob TEXT;
 """
 
+_STATUSES = """
+-- what an admin says of a private project (PEP 792); no row for an active one
+CREATE TABLE project_status (
+    ecosystem TEXT NOT NULL,
+    project   TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    PRIMARY KEY (ecosystem, project)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -287,4 +298,5 @@ MIGRATIONS: tuple[str, ...] = (
     _PETITIONS,
     _PUBLISHERS,
     _CONTENTS,
+    _STATUSES,
 )

@@ -140,7 +140,7 @@ class Traffic:
             case IndexAsk():
                 if ask.writable:
                     may_publish(client)
-                representation = self._negotiated(ecosystem.name, _accept(request))
+                representation = self._negotiated(ecosystem.name, ask.accept or _accept(request))
                 stay = request.headers.get("npm-command") == "publish"
                 index = await self._gateway.index(ask, representation, root, client, stay=stay)
                 return rendition_response(request, index, cache_control)
@@ -160,7 +160,7 @@ class Traffic:
                 found = await self._gateway.provenance(ArtifactAsk(ask.project, filename), root, client)
                 return bytes_response(request, found, cache_control, content_type)
             case ProjectsAsk():
-                return await self._projects(request, ecosystem, cache_control)
+                return await self._projects(request, ecosystem, ask, cache_control)
             case _:
                 raise NotFound("This appliance doesn't offer that.")
 
@@ -185,11 +185,11 @@ class Traffic:
         return response
 
     async def _projects(
-        self, request: web.Request, ecosystem: Ecosystem, cache_control: str
+        self, request: web.Request, ecosystem: Ecosystem, ask: ProjectsAsk, cache_control: str
     ) -> web.StreamResponse:
         if ecosystem.render_projects is None:
             raise NotFound("This appliance doesn't offer a list of all projects here.")
-        representation = self._negotiated(ecosystem.name, _accept(request))
+        representation = self._negotiated(ecosystem.name, ask.accept or _accept(request))
         names = await self._gateway.known_projects(ecosystem.name)
         body = ecosystem.render_projects(names, representation)
         headers = {

@@ -41,6 +41,16 @@ async def test_a_blob_that_was_never_committed_is_not_there(blobs: Blobs) -> Non
     await staging.discard()
 
 
+async def test_a_dropped_blob_is_gone_and_can_come_again(blobs: Blobs) -> None:
+    sha256 = await blobs.put(DATA)
+    assert await blobs.read(sha256) == DATA
+    for _ in range(2):
+        await blobs.drop(sha256)
+        assert await blobs.find(sha256) is None
+    assert await blobs.put(DATA) == sha256
+    assert await blobs.read(sha256) == DATA
+
+
 @pytest.mark.parametrize("algorithm", STRENGTH)
 async def test_every_kind_of_digest_is_checked(blobs: Blobs, algorithm: str) -> None:
     staging = await blobs.stage()

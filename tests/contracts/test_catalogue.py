@@ -12,6 +12,7 @@ from registry.errors import Conflict, NotFound
 from registry.model.artifacts import Artifact, Digest, Holding, Known
 from registry.model.attestations import Attested, Judgement
 from registry.model.events import Event, Kind, LoggedEvent
+from registry.model.indexes import Status
 from registry.model.ports import Catalogue, ProvenanceLog
 from registry.storage.attestations import Attestations
 from registry.storage.catalogue import Catalogue as StoredCatalogue
@@ -223,6 +224,17 @@ async def test_doubts_about_a_file_stay_until_they_are_cleared(
     assert (await row(catalogue)).artifact.mismatch == ""
     kinds = [logged.event.kind for logged in reversed(await log.events())]
     assert kinds[:2] + kinds[-1:] == [Kind.ALARM, Kind.INGEST, Kind.ALARM]
+
+
+async def test_a_status_stays_until_another_is_said_and_each_is_logged(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    assert await catalogue.status(FOO) is None
+    for status in (Status("archived", "old"), Status("quarantined", "worse"), None):
+        await catalogue.set_status(FOO, status, event(Kind.PUBLISH))
+        assert await catalogue.status(FOO) == status
+        assert await catalogue.status(SCOPED) is None
+    assert len(await log.events()) == 3
 
 
 async def test_unknown_files_are_not_held_and_nothing_is_logged(

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import msgspec
+
 from registry.ecosystems.pypi.names import parse_filename, parse_name, parse_version
 from registry.errors import Malformed, NotAllowed, NotFound
 from registry.model.artifacts import Artifact
@@ -39,6 +41,9 @@ def parse_ask(target: Target) -> Ask:
     """What a path below the prefix asks for. Raises NotFound for what can't exist, NotAllowed for a verb."""
     try:
         ask = _parse(target.segments)
+        if isinstance(ask, IndexAsk | ProjectsAsk) and (form := target.param("format")) is not None:
+            # A plus stands for itself in a media type, and for a space in a form's query.
+            ask = msgspec.structs.replace(ask, accept=form.replace(" ", "+"))
     except Malformed as error:
         raise NotFound(str(error)) from None
     if isinstance(ask, PublishAsk):

@@ -89,10 +89,9 @@ def render_index(
     """An index as JSON or HTML. Withheld files are yanked with the reason, so that resolvers fall back.
 
     Where nothing is left to fall back to, they are shown unmarked: pip then asks for one and prints why it
-    is refused, instead of "from versions: none". A quarantined project lists no files (PEP 792).
+    is refused, instead of "from versions: none".
     """
-    artifacts = () if _is_quarantined(index) else index.artifacts
-    files = _files(artifacts, _marked(artifacts, withheld), base)
+    files = _files(index.artifacts, _marked(index.artifacts, withheld), base)
     if representation.name == JSON.name:
         return _json(index.project, files, _versions(index), index.status)
     return _html(index.project, files, index.status)
@@ -128,7 +127,7 @@ def render_manifest(
 
     Without a selector it is about the newest final version that isn't yanked, and lists all.
     """
-    artifacts = () if _is_quarantined(index) else index.artifacts
+    artifacts = index.artifacts
     releases: dict[Version, list[dict[str, object]]] = {}
     for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld), base), strict=True):
         releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file, base))
@@ -168,10 +167,6 @@ def _preference(ranges: Mapping[str, float], media_type: str) -> tuple[float, in
         if name in ranges:
             return ranges[name], precision
     return 0.0, 0
-
-
-def _is_quarantined(index: Index) -> bool:
-    return index.status is not None and index.status.status == "quarantined"
 
 
 def _marked(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> Mapping[str, Refusal]:

@@ -75,6 +75,9 @@ class Blobs(Protocol):
     async def read(self, sha256: str) -> bytes | None:
         """A small blob's bytes, verified; None if it isn't here."""
 
+    async def drop(self, sha256: str) -> None:
+        """Remove a blob that no row names any more, if it is here. Raises Unavailable."""
+
 
 class Documents(Protocol):
     """The sources' documents, kept so that an outage is invisible."""

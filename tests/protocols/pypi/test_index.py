@@ -104,6 +104,16 @@ async def test_p2_the_client_says_which_form_it_reads(
     assert (got.status, got.headers["Content-Type"]) == (200, content_type)
 
 
+@pytest.mark.parametrize("path", [DEMO, "/pypi/simple/"])
+async def test_p2_the_address_can_ask_for_a_form_over_the_header(house: House, path: str) -> None:
+    for form in ("application/vnd.pypi.simple.v1+json", "application%2Fvnd.pypi.simple.v1%2Bjson"):
+        got = await house.ask(f"{path}?format={form}", headers={"Accept": "text/html"})
+        assert (got.status, got.headers["Content-Type"]) == (200, "application/vnd.pypi.simple.v1+json")
+    got = await house.ask(f"{path}?format=text/html", headers={"Accept": JSON})
+    assert got.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (await house.ask(f"{path}?format=application/xml")).status == 406
+
+
 async def test_p2_a_client_that_reads_none_of_our_forms_is_told_so(house: House) -> None:
     got = await house.ask(DEMO, headers={"Accept": "application/xml"})
     assert got.status == 406

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 from typing import Any
@@ -18,6 +19,19 @@ JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 async def api(house: House, path: str, **body: str) -> Got:
     headers = {**house.admin, "Content-Type": "application/json"}
     return await house.ask(f"/api/v1/private/{path}", method="POST", headers=headers, data=json.dumps(body))
+
+
+async def rescanned(house: House) -> Any:
+    """The job, once it is done."""
+    got = await api(house, "rescan")
+    assert got.status == 202, got
+    job = got.json
+    async with asyncio.timeout(20):
+        while job["state"] == "running":
+            await asyncio.sleep(0.01)
+            job = (await house.ask(f"/api/v1/jobs/{job['id']}", headers=house.admin)).json
+    assert job["state"] == "done", job
+    return job
 
 
 async def published(house: House, *made: Distribution) -> None:
@@ -91,6 +105,8 @@ async def test_a_deleted_release_is_gone_from_every_door_and_its_names_are_used_
         assert (await house.ask(f"/pypi/files/acme-d/{path}")).status == 404
     assert (await house.ask("/pypi/pypi/acme-d/1.0/json")).status == 404
     assert wheel.filename not in house.pypiserver.files
+    kept = [path for path in (house.data / "private" / "blobs" / "blobs").rglob("*") if path.is_file()]
+    assert {path.name for path in kept} == {hashlib.sha256(later.metadata or b"").hexdigest()}
     again = await house.upload(wheel)
     assert (again.status, b"already" in again.body) == (409, True)
     assert (await house.upload(make_wheel("acme-d", "1.0", padding=9))).status == 409
@@ -106,8 +122,88 @@ async def test_a_deletion_counts_also_when_the_back_end_is_away_and_a_rescan_end
     assert (await house.ask("/pypi/files/acme-d/acme_d-1.0-py3-none-any.whl")).status == 404
     house.pypiserver.broken = False
     house.clock.advance(minutes=1)
-    assert (await api(house, "rescan")).json["removed"] == [wheel.filename]
+    assert (await rescanned(house))["found"]["removed"] == 1
     assert wheel.filename not in house.pypiserver.files
+
+
+# what a project is (PEP 792)
+
+
+async def standing(house: House, name: str, status: str, reason: str = "because") -> Got:
+    got = await api(house, "status", name=name, status=status, reason=reason)
+    assert got.status == 200, got
+    return got
+
+
+async def test_p9_a_project_is_archived_and_takes_no_uploads_until_it_is_active_again(house: House) -> None:
+    wheel, later = make_wheel("acme-p", "1.0"), make_wheel("acme-p", "2.0")
+    await published(house, wheel)
+    await standing(house, "Acme_P", "archived", "use acme-q")
+    assert (await house.index("acme-p"))["project-status"] == {"status": "archived", "reason": "use acme-q"}
+    assert (await house.fetch(wheel)).is_whole(wheel.data)
+    refused = await house.upload(later)
+    assert (refused.status, "acme-p' is archived: use acme-q" in refused.reason) == (403, True)
+    assert house.rows("refusal")[-1]["detail"]["rule"] == "status"
+    await house.restart()
+    assert (await house.upload(later)).status == 403
+    await standing(house, "acme-p", "active", "")
+    assert "project-status" not in await house.index("acme-p")
+    await published(house, later)
+    assert changes(house) == ["publish", "status", "status", "publish"]
+
+
+async def test_p9_a_deprecated_project_only_says_so(house: House) -> None:
+    wheel, later = make_wheel("acme-p", "1.0"), make_wheel("acme-p", "2.0")
+    await published(house, wheel)
+    await standing(house, "acme-p", "deprecated", "use acme-q")
+    await published(house, later)
+    page = (await house.ask("/pypi/simple/acme-p/", headers={"Accept": "text/html"})).body
+    assert b'<meta name="pypi:project-status" content="deprecated">' in page
+    assert b'<meta name="pypi:project-status-reason" content="use acme-q">' in page
+    assert (await house.fetch(wheel)).is_whole(wheel.data)
+
+
+async def test_p9_a_quarantined_project_lists_no_files_gives_none_and_takes_none(house: House) -> None:
+    wheel = make_wheel("acme-p", "1.0")
+    await published(house, wheel)
+    await house.fetch(wheel)
+    await standing(house, "acme-p", "quarantined", "a stolen laptop")
+    index = await house.index("acme-p")
+    assert (index["files"], index["project-status"]["status"]) == ([], "quarantined")
+    page = (await house.ask("/pypi/simple/acme-p/", headers={"Accept": "text/html"})).body
+    assert wheel.filename.encode() not in page
+    assert (await house.ask("/pypi/pypi/acme-p/json")).status == 404
+    await house.decree('[pypi]\nmode = "observe"\n[npm]\nmode = "guarded"\n')  # nothing weakens it
+    for path in (wheel.filename, f"{wheel.filename}.metadata"):
+        got = await house.ask(f"/pypi/files/acme-p/{path}")
+        assert (got.status, "quarantined: a stolen laptop" in got.reason) == (403, True)
+    assert (await house.upload(make_wheel("acme-p", "2.0"))).status == 403
+    assert (await house.upload(wheel)).status == 403
+    await standing(house, "acme-p", "active")
+    assert (await house.fetch(wheel)).is_whole(wheel.data)
+
+
+async def test_p9_what_a_project_is_can_be_asked_and_not_said_of_a_public_one(house: House) -> None:
+    wheel = make_wheel("demo", "1.0")
+    house.upstream.add(wheel)
+    await house.fetch(wheel)
+    await published(house, make_wheel("acme-p", "1.0"))
+    await standing(house, "acme-p", "archived", "use acme-q")
+    asked = await house.ask("/api/v1/private/status?name=acme-p", headers=house.admin)
+    assert asked.json == {"name": "acme-p", "status": "archived", "reason": "use acme-q"}
+    for name, status, reason, expected in (
+        ("demo", "archived", "no", 404),
+        ("nobody", "archived", "no", 404),
+        ("acme-p", "archived", " ", 400),
+        ("acme-p", "asleep", "no", 400),
+    ):
+        assert (await api(house, "status", name=name, status=status, reason=reason)).status == expected
+
+
+async def test_builders_come_in_pages(house: House) -> None:
+    await published(house, make_wheel("acme-b", "1.0"))
+    got = await house.ask("/api/v1/builders?name=acme-b&limit=1", headers=house.admin)
+    assert (got.status, got.json) == (200, {"items": [], "next": None})
 
 
 # the index is ours
@@ -136,17 +232,17 @@ async def test_an_index_is_rebuilt_from_the_back_ends_files_with_the_upload_time
     house.clock.advance(days=400)
     await house.start()
     assert (await house.ask("/pypi/simple/acme-r/", headers=JSON)).status == 404
-    got = await api(house, "rescan")
-    assert sorted(got.json["added"]) == sorted(each.filename for each in made)
-    assert got.json["refused"] == got.json["missing"] == []
+    job = await rescanned(house)
+    assert (job["done"], job["total"], job["complaints"]) == (3, 3, [])
+    assert job["found"]["added"] == 3
     for name, files in before.items():
         assert sorted((await house.index(name))["files"], key=lambda f: f["filename"]) == sorted(
             files, key=lambda f: f["filename"]
         )
     for each in made:
         assert (await house.fetch(each)).is_whole(each.data)
-    again = (await api(house, "rescan")).json
-    assert (again["known"], again["added"]) == (3, [])
+    again = (await rescanned(house))["found"]
+    assert (again["known"], again["added"]) == (3, 0)
 
 
 async def test_a_file_that_was_put_into_the_back_end_by_hand_is_listed_with_the_files_own_time(
@@ -154,7 +250,7 @@ async def test_a_file_that_was_put_into_the_back_end_by_hand_is_listed_with_the_
 ) -> None:
     wheel = make_wheel("acme-h", "1.0")
     house.pypiserver.files[wheel.filename] = wheel.data
-    assert (await api(house, "rescan")).json["added"] == [wheel.filename]
+    assert (await rescanned(house))["found"]["added"] == 1
     file = await entry(house, wheel)
     assert file["upload-time"] == "2024-05-06T07:08:09Z"
     assert file["core-metadata"]
@@ -171,9 +267,8 @@ async def test_a_rescan_lists_nothing_that_an_upload_could_not_have_been(house: 
         "notes.txt": b"notes",
         "acme_broken-1.0.tar.gz": b"no gzip",
     }
-    got = (await api(house, "rescan")).json
-    assert got["added"] == []
-    assert len(got["refused"]) == 4
+    job = await rescanned(house)
+    assert (job["found"]["added"], job["found"]["refused"], len(job["complaints"])) == (0, 4, 4)
     for name in ("acme-liar", "acme-broken", "acme-other"):
         assert (await house.ask(f"/pypi/simple/{name}/", headers=JSON)).status == 404
 
@@ -183,9 +278,11 @@ async def test_a_rescan_tells_of_files_that_changed_or_are_missing(house: House)
     await published(house, one, two)
     house.pypiserver.files[one.filename] = make_wheel("acme-t", "1.0", padding=9).data
     del house.pypiserver.files[two.filename]
-    got = (await api(house, "rescan")).json
-    assert got["missing"] == [two.filename]
-    assert [one.filename in sentence for sentence in got["refused"]] == [True]
+    job = await rescanned(house)
+    assert (job["found"]["missing"], job["found"]["refused"]) == (1, 1)
+    said = dict(complaint.split(": ", 1) for complaint in job["complaints"])
+    assert said["missing"] == two.filename
+    assert one.filename in said["refused"]
 
 
 async def test_wheels_that_were_kept_without_their_metadata_offer_it_after_a_backfill(house: House) -> None:
