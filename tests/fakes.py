@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import itertools
@@ -72,6 +73,11 @@ class LogInMemory:
 
     def of_kind(self, kind: Kind) -> list[Event]:
         return [row.event for row in self.rows if row.event.kind is kind]
+
+    def begin(self, event: Event) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future.set_result(self.append(event))
+        return future
 
     async def record(self, event: Event) -> int:
         return self.append(event)
@@ -235,6 +241,10 @@ class BlobsInDirectory:
             return None
         return path
 
+    def at_once(self, sha256: str) -> Path | None:
+        path = self.root / sha256
+        return path if path.is_file() else None
+
     async def put(self, data: bytes) -> str:
         staging = await self.stage()
         await staging.write(data)
@@ -288,6 +298,9 @@ class CatalogueInMemory:
     async def holding(self, project: Project, filename: str) -> Holding | None:
         row = self.rows.get((project, filename))
         return None if row is None else _looked_at(row)
+
+    def at_once(self, project: Project, filename: str) -> Holding | None:
+        return self.rows.get((project, filename))
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         rows = [_looked_at(row) for (of, _), row in self.rows.items() if of == project]

@@ -16,8 +16,10 @@ from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.settings import Settings
 from registry.web.api.routes import api_routes
+from registry.web.at_hand import AtHand
 from registry.web.callers import Callers
 from registry.web.health import Health, Metrics, Probe
+from registry.web.meaning import Meaning
 from registry.web.pages import Pages
 from registry.web.petitions import PetitionPages
 from registry.web.server import Application, application
@@ -41,8 +43,9 @@ def open_web(
     callers, metrics = Callers(people.identify, site), Metrics()
     health = Health(_probes(kept, sources), metrics, callers, lambda: kept.offline.on)
     read = cast("Literal['anyone', 'users']", settings.read)
+    meaning = Meaning(ECOSYSTEMS, read)
     traffic = Traffic(
-        ecosystems=ECOSYSTEMS,
+        meaning=meaning,
         gateway=line.gateway,
         publishing=line.publishing,
         services=Services(
@@ -54,7 +57,6 @@ def open_web(
         ),
         callers=callers,
         site=site,
-        read=read,
         spool_directory=settings.data / "spool",
         upload_limit=settings.upload_limit,
     )
@@ -70,6 +72,14 @@ def open_web(
     pages = Pages(site, kept.refusals, desk.petitions, standing)
     return application(
         traffic=traffic,
+        at_hand=AtHand(
+            meaning=meaning,
+            gateway=line.gateway,
+            callers=callers,
+            site=site,
+            metrics=metrics,
+            is_behind=lambda: policy.is_behind,
+        ),
         ecosystems=ECOSYSTEMS,
         pages=pages,
         health=health,

@@ -39,17 +39,26 @@ class Identify:
         `address` is the peer's, `agent` the User-Agent header. Raises Unauthenticated, with a reason, for a
         header that names nobody: wrong credentials never count as none.
         """
-        agent = printable(agent)
+        client = self.at_once(authorization, address, agent)
+        if client is not None:
+            return client
+        assert authorization is not None  # without a header everybody is anonymous, at once
+        proof = self._proof(authorization)
+        known = await self._read(authorization, address)
+        self._recent.put(proof, known)
+        return msgspec.structs.replace(known, address=address, agent=printable(agent))
+
+    def at_once(self, authorization: str | None, address: str, agent: str = "") -> Client | None:
+        """The same without waiting: None for a header that was not found right a moment ago."""
         if not authorization:
-            return Client(address=address, agent=agent)
-        # The key holds both editions, so a change made in any process takes effect with the next request.
+            return Client(address=address, agent=printable(agent))
+        known = self._recent.get(self._proof(authorization))
+        return known and msgspec.structs.replace(known, address=address, agent=printable(agent))
+
+    def _proof(self, authorization: str) -> bytes:
+        """Holds both editions, so a change made in any process takes effect with the next request."""
         facts = f"{self._users.changes}\0{self._tokens.changes}\0{authorization}"
-        proof = hmac.digest(self._key, facts.encode("utf-8", "surrogateescape"), hashlib.sha256)
-        known = self._recent.get(proof)
-        if known is None:
-            known = await self._read(authorization, address)
-            self._recent.put(proof, known)
-        return msgspec.structs.replace(known, address=address, agent=agent)
+        return hmac.digest(self._key, facts.encode("utf-8", "surrogateescape"), hashlib.sha256)
 
     async def _read(self, authorization: str, address: str) -> Client:
         scheme, _, value = authorization.strip().partition(" ")

@@ -25,7 +25,7 @@ from registry.model.indexes import Representation
 from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, Place, ProvenanceLog, Refusals
 from registry.pipeline.core_metadata import CoreMetadata, announced
-from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
@@ -44,6 +44,15 @@ class FileAnswer:
     filename: str
     place: Place
     """Where `path` leads: whoever opens it asks this how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """Verified bytes that are here. Before the last of them is sent, `record()` must have been called and its
+    future be done: then the delivery is in the log."""
+
+    file: FileAnswer
+    record: Callable[[], asyncio.Future[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,14 @@ class Gateway:
             raise NotFound(f"'{ask.project.name}' isn't published here, and publishing asks no upstream.")
         return await self._renderer.rendered(ask.project, wanted, root)
 
+    def index_at_once(self, ask: IndexAsk, representation: Representation, root: str) -> IndexAnswer | None:
+        """The same without waiting, for a fresh index on the shelf, of a name that nothing is said against;
+        for all else None, and `index` is to be asked. Raises Refused, NotFound."""
+        decision = self._policy.current.decide_project(ask.project, self._clock.now())
+        if decision.objections or ask.writable:
+            return None
+        return self._renderer.at_once(ask.project, Wanted(representation), root)
+
     async def manifest(self, ask: ManifestAsk, root: str, client: Client) -> IndexAnswer:
         """One version as a document. Raises Refused when it is withheld."""
         await self._admit(ask.project, root, client)
@@ -174,6 +191,42 @@ class Gateway:
             await self._deliver(holding, client, revision, holding.blob)
         place = self._blobs[holding.origin].place
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
+
+    def file_at_once(self, ask: ArtifactAsk, client: Client) -> Handing | None:
+        """The same without waiting, for a file that is here, sound, and that nothing is said against; for all
+        else None, and `artifact` is to be asked."""
+        policy = self._policy.current
+        holding = self._admitted_at_once(policy, ask)
+        path = self._verifier.at_once(holding, holding.blob) if holding else None
+        if holding is None or holding.blob is None or path is None:
+            return None
+        self._renderer.refresh(ask.project, holding.origin)
+        place = self._blobs[holding.origin].place
+        file = FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
+        return Handing(file, partial(self._delivery, holding, client, policy.revision, holding.blob))
+
+    def metadata_at_once(self, ask: ArtifactAsk) -> FileAnswer | None:
+        """The core metadata of such a file, as a file of its own; its size is 0 for unknown."""
+        holding = self._admitted_at_once(self._policy.current, ask)
+        path = self._verifier.at_once(holding, holding.metadata_blob) if holding else None
+        if holding is None or holding.metadata_blob is None or path is None:
+            return None
+        self._renderer.refresh(ask.project, holding.origin)
+        place = self._blobs[holding.origin].place
+        return FileAnswer(path, holding.metadata_blob, 0, ask.filename, place)
+
+    def _admitted_at_once(self, policy: Policy, ask: ArtifactAsk) -> Holding | None:
+        now = self._clock.now()
+        if policy.decide_project(ask.project, now).objections:
+            return None
+        holding = self._catalogue.at_once(ask.project, ask.filename)
+        if holding is None or holding.origin != self._resolver.origin(policy, ask.project):
+            return None
+        rules = policy.artifact_rules(ask.project)
+        if rules.looks or _unpublished(holding):
+            return None
+        decision = _trusted(holding, rules.decide(holding.artifact, holding.first_seen, now))
+        return None if decision.objections else holding
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
         """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""
@@ -317,8 +370,11 @@ class Gateway:
 
     async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
         """Log that a client is given the file; durable when this returns."""
+        await self._delivery(holding, client, revision, sha256)
+
+    def _delivery(self, holding: Holding, client: Client, revision: str, sha256: str) -> asyncio.Future[int]:
         artifact = holding.artifact
-        await self._log.record(
+        return self._log.begin(
             Event(
                 kind=Kind.DELIVERY,
                 at=self._clock.now(),

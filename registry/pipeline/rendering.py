@@ -142,16 +142,24 @@ class Renderer:
         Raises Refused when all of it is withheld, NotFound, and what sources raise.
         """
         key = (project.ecosystem, project.name, *wanted.key, root)
-        currency = self._freshness.glance(project, self.origin(project))
-        if currency is not None:
-            shelved = self._shelved(project, key, currency.sha256)
-            if shelved is not None:
-                age = int(self._clock.monotonic() - currency.checked)
-                return _answer(project, wanted, shelved, "HIT", age)
+        shelved_now = self.at_once(project, wanted, root)
+        if shelved_now is not None:
+            return shelved_now
         current = await self.current(project, wanted, root)
         shelved = self._shelved(project, key, current.currency.sha256)
         shelved = shelved or await self._made(key, project, wanted, current)
         return _answer(project, wanted, shelved, current.state, current.age)
+
+    def at_once(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
+        """The same where it is fresh and on the shelf, without waiting; None where it isn't."""
+        currency = self._freshness.glance(project, self.origin(project))
+        if currency is None:
+            return None
+        key = (project.ecosystem, project.name, *wanted.key, root)
+        shelved = self._shelved(project, key, currency.sha256)
+        if shelved is None:
+            return None
+        return _answer(project, wanted, shelved, "HIT", int(self._clock.monotonic() - currency.checked))
 
     async def kept(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer | None:
         """What is wanted of a project as far as it is here: no upstream is asked, a private project's back

@@ -139,6 +139,11 @@ class Verifier:
             return None
         return await self._blobs[holding.origin].find(holding.blob)
 
+    def at_once(self, holding: Holding, blob: str | None) -> Path | None:
+        """Where those of its bytes lie (the file's, or its metadata's), as far as that is known without
+        waiting."""
+        return None if blob is None else self._blobs[holding.origin].at_once(blob)
+
     def fetch(self, holding: Holding, source: Source, revision: str) -> Flight:
         """The flight that brings this file, joined or begun. Raises what it failed with a moment ago."""
         key = (holding.artifact.project, holding.artifact.filename)

@@ -90,6 +90,20 @@ class Blobs:
             return path
         return path if await self._checked(sha256, path, look) else None
 
+    def at_once(self, sha256: str) -> Path | None:
+        """Where a blob lies that was found before and looks as it did then; None for what takes a closer
+        look, or a volume that may hang."""
+        trusted = self._trusted.get(sha256)
+        if trusted is None or not self._volume.local:
+            return None
+        try:
+            if _look_at(trusted[0]) != trusted[1]:
+                return None
+        except OSError:
+            return None
+        self._uses[sha256] = time.time_ns() // 1_000
+        return trusted[0]
+
     async def put(self, data: bytes) -> str:
         """A small blob in one go; gives its sha256."""
         sha256 = hashlib.sha256(data).hexdigest()

@@ -68,6 +68,10 @@ class Catalogue:
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """The row of one file."""
+        return self.at_once(project, filename)
+
+    def at_once(self, project: Project, filename: str) -> Holding | None:
+        """The same without waiting: a point look-up on the local disk."""
         row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
         return None if row is None else _decoded(project, row)
 

@@ -70,10 +70,14 @@ class Database:
 
     async def write(self, job: Job[T]) -> T:
         """Run a job and wait until what it did is durable. Raises what it raises, and Unavailable."""
+        return await self.begin(job)
+
+    def begin(self, job: Job[T]) -> asyncio.Future[T]:
+        """The same for whoever does something else meanwhile."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._writer.put(Ticket(job, loop, future))
-        return await future
+        return future
 
     def post(self, job: Job[object]) -> None:
         """Run a job with the next commit, without waiting. For what may be lost in a crash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -40,9 +41,13 @@ class ProvenanceLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def begin(self, event: Event) -> asyncio.Future[int]:
+        """Have it appended: a future of its number, done once it is durable."""
+        return self._database.begin(lambda connection: append(connection, event))
+
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable."""
-        return await self._database.write(lambda connection: append(connection, event))
+        return await self.begin(event)
 
     async def events(
         self,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 
 from registry.identity.identify import Identify
 from registry.model.events import Client
+from registry.web.heads import Head
 from registry.web.site import Site
 
 
@@ -16,9 +17,16 @@ class Callers:
         self._identify = identify
         self._site = site
 
-    async def __call__(self, request: web.BaseRequest) -> Client:
+    async def __call__(self, request: Head) -> Client:
         """The client; anonymous without credentials. Raises Unauthenticated for wrong ones."""
         headers = request.headers
         return await self._identify(
+            headers.get(hdrs.AUTHORIZATION), self._site.address(request), headers.get(hdrs.USER_AGENT, "")
+        )
+
+    def at_once(self, request: Head) -> Client | None:
+        """The client, where that can be said without waiting: anonymous, or identified a moment ago."""
+        headers = request.headers
+        return self._identify.at_once(
             headers.get(hdrs.AUTHORIZATION), self._site.address(request), headers.get(hdrs.USER_AGENT, "")
         )

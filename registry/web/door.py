@@ -137,6 +137,8 @@ class Guard(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._let_in = False
         self._answering = 0
+        self._begun = 0
+        """Requests whose head was complete; one may be answered while its bytes are passed on."""
         self._heard_meanwhile = False
         self._head: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
@@ -164,9 +166,12 @@ class Guard(asyncio.Protocol):
             return
         if self._answering:
             self._heard_meanwhile = True
-        elif self._head is None:
-            self._expect_head()
+            self._inner.data_received(data)
+            return
+        begun = self._begun
         self._inner.data_received(data)
+        if self._begun == begun and self._head is None:
+            self._expect_head()
 
     def eof_received(self) -> bool | None:
         """Pass it on."""
@@ -194,6 +199,7 @@ class Guard(asyncio.Protocol):
     def request_began(self) -> None:
         """The head is here."""
         self._answering += 1
+        self._begun += 1
         self._heard_meanwhile = False
         self._stop_head()
         if self._look is None:
@@ -279,19 +285,23 @@ class GuardedSite(web.SockSite):
     """A listening socket whose connections go through a door."""
 
     def __init__(
-        self, runner: web.BaseRunner, sock: socket.socket, door: Door, tls: ssl.SSLContext | None
+        self,
+        runner: web.BaseRunner,
+        sock: socket.socket,
+        door: Door,
+        make: Callable[[], asyncio.Protocol],
+        tls: ssl.SSLContext | None,
     ) -> None:
+        """`make` makes what is behind the door for each connection."""
         super().__init__(runner, sock, backlog=BACKLOG, ssl_context=tls)
-        self._guarded = (door, sock, tls)
+        self._guarded = (door, make, sock, tls)
 
     async def start(self) -> None:
         """Begin to accept."""
         await web.BaseSite.start(self)
-        door, sock, tls = self._guarded
-        server = self._runner.server
-        assert server is not None
+        door, make, sock, tls = self._guarded
         self._server = await asyncio.get_running_loop().create_server(
-            door.guarded(server),
+            door.guarded(make),
             sock=sock,
             ssl=tls,
             backlog=BACKLOG,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
 
 from registry.errors import RegistryError, Unavailable
 from registry.pipeline.gateway import FileAnswer
-from registry.web.ranges import Span, parse_range
+from registry.web.ranges import Span
 from registry.web.reading import READING, Reader, unreadable
-from registry.web.responses import FILE_TYPE, matches
+from registry.web.replies import Reply, file_reply
+from registry.web.responses import response_of
 from registry.web.sendfile import send_file
 
 SMALL = 32 * 1024
@@ -30,36 +31,22 @@ async def file_response(
     What is small is read and sent with its headers in one go: a sendfile costs more. What lies where a call
     may hang is read in threads, never on the loop. Raises Unavailable.
     """
-    etag = f'"{answer.sha256}"'
-    fields = CIMultiDict(headers)
-    fields[hdrs.ETAG] = etag
-    fields[hdrs.ACCEPT_RANGES] = "bytes"
-    fields[hdrs.CONTENT_TYPE] = FILE_TYPE
-    if matches(request, etag):
-        return web.Response(status=304, headers=fields)
-    span = parse_range(request, answer.size, etag)
+    reply, span = file_reply(request, answer, dict(headers))
     if span is None:
-        fields[hdrs.CONTENT_RANGE] = f"bytes */{answer.size}"
-        return web.Response(status=416, headers=fields)
-    fields[hdrs.CONTENT_LENGTH] = str(span.length)
-    if span.partial:
-        fields[hdrs.CONTENT_RANGE] = f"bytes {span.start}-{span.stop - 1}/{answer.size}"
-    status = 206 if span.partial else 200
-    if request.method == hdrs.METH_HEAD:
-        return web.Response(status=status, headers=fields)
+        return response_of(reply)
     if span.length <= SMALL:
-        body = await answer.place.quickly(lambda: _read(answer.path, span))
-        return web.Response(status=status, body=body, headers=fields)
+        body = await answer.place.quickly(lambda: read_span(answer.path, span))
+        return response_of(reply._replace(body=body))
     if answer.place.local:
-        return _LargeFile(status, fields, answer.path, span)
-    return _DistantFile(status, fields, answer, span)
+        return _LargeFile(reply, answer.path, span)
+    return _DistantFile(reply, answer, span)
 
 
 class _LargeFile(web.StreamResponse):
     """A file, or a part of one, by sendfile."""
 
-    def __init__(self, status: int, headers: CIMultiDict[str], path: Path, span: Span) -> None:
-        super().__init__(status=status, headers=headers)
+    def __init__(self, reply: Reply, path: Path, span: Span) -> None:
+        super().__init__(status=reply.status, headers=reply.fields)
         self._path = path
         self._span = span
 
@@ -67,28 +54,19 @@ class _LargeFile(web.StreamResponse):
         """Send it."""
         if self.prepared:
             return await super().prepare(request)
-        with _open(self._path) as file:
+        with open_file(self._path) as file:
             writer = await super().prepare(request)
-            await self._send(request, file)
+            if request.transport is None:
+                raise ConnectionResetError("The client has left.")
+            await send_span(request.transport, file, self._span)
             return writer
-
-    async def _send(self, request: web.BaseRequest, file: BinaryIO) -> None:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("The client has left.")
-        span, sent = self._span, 0
-        try:
-            sent = await send_file(transport, file, span.start, span.length)
-        finally:
-            if sent != span.length:
-                transport.abort()  # headers are out: a short file must not look complete
 
 
 class _DistantFile(web.StreamResponse):
     """A file, or a part of one, from where a call may hang."""
 
-    def __init__(self, status: int, headers: CIMultiDict[str], answer: FileAnswer, span: Span) -> None:
-        super().__init__(status=status, headers=headers)
+    def __init__(self, reply: Reply, answer: FileAnswer, span: Span) -> None:
+        super().__init__(status=reply.status, headers=reply.fields)
         self._answer = answer
         self._span = span
 
@@ -108,6 +86,17 @@ class _DistantFile(web.StreamResponse):
         return writer
 
 
+async def send_span(transport: asyncio.Transport, file: BinaryIO, span: Span) -> None:
+    """Send that part of a file after its head. Where it ends early the connection is broken: a short file
+    must not look complete. Raises ConnectionError, OSError."""
+    sent = 0
+    try:
+        sent = await send_file(transport, file, span.start, span.length)
+    finally:
+        if sent != span.length:
+            transport.abort()
+
+
 async def send_pieces(response: web.StreamResponse, reader: Reader, start: int, stop: int) -> None:
     """That part of a file; the next piece is read when the client has taken the last."""
     while start < stop:
@@ -122,7 +111,8 @@ def reset(request: web.BaseRequest) -> None:
         request.transport.abort()
 
 
-def _read(path: Path, span: Span) -> bytes:
+def read_span(path: Path, span: Span) -> bytes:
+    """That part of a kept file. Raises Unavailable."""
     try:
         descriptor = os.open(path, READING)
         try:
@@ -136,7 +126,17 @@ def _read(path: Path, span: Span) -> bytes:
     return data
 
 
-def _open(path: Path) -> BinaryIO:
+def read_small(path: Path) -> bytes:
+    """All of a small kept file. Raises Unavailable."""
+    try:
+        with open_file(path) as file:
+            return file.read()
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A kept file, to be sent. Raises Unavailable."""
     try:
         return os.fdopen(os.open(path, READING), "rb", buffering=0)
     except OSError as error:

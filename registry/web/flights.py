@@ -15,7 +15,7 @@ from registry.pipeline.gateway import FileAnswer, FlightAnswer
 from registry.pipeline.verify import HELD_BACK, Landed
 from registry.web.files import file_response, reset, send_pieces
 from registry.web.reading import Reader
-from registry.web.responses import FILE_TYPE, takes_bytes
+from registry.web.replies import FILE_TYPE, takes_bytes
 
 STREAM_AFTER = 2.0
 """Seconds after which a file that is still on its way is streamed instead of waited for. A file that arrives

@@ -48,14 +48,13 @@ class Metrics:
             "registry_part_ready", "1 for each part that is ready.", ("part",), registry=self.registry
         )
 
-    def count(self, ecosystem: str, request: web.Request, response: web.StreamResponse, began: float) -> None:
-        """One request that was answered; `began` is a perf_counter() time."""
-        method = request.method if request.method in {"GET", "HEAD", "PUT", "POST", "DELETE"} else "other"
-        cache = response.headers.get("X-Cache", "")
-        key = (ecosystem, method, response.status, cache)
+    def count(self, ecosystem: str, method: str, status: int, cache: str, began: float) -> None:
+        """One request that was answered; `cache` is its X-Cache, `began` a perf_counter() time."""
+        method = method if method in {"GET", "HEAD", "PUT", "POST", "DELETE"} else "other"
+        key = (ecosystem, method, status, cache)
         found = self._by_labels.get(key)
         if found is None:
-            requests = self._requests.labels(ecosystem, method, str(response.status), cache)
+            requests = self._requests.labels(ecosystem, method, str(status), cache)
             found = self._by_labels[key] = requests, self._seconds.labels(ecosystem)
         found[0].inc()
         found[1].observe(perf_counter() - began)

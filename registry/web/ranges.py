@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+
+from registry.web.heads import Head
 
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -24,7 +26,7 @@ class Span:
         return self.stop - self.start
 
 
-def parse_range(request: web.BaseRequest, size: int, etag: str) -> Span | None:
+def parse_range(request: Head, size: int, etag: str) -> Span | None:
     """What a request wants of a body of `size` bytes; None when that lies beyond its end (416).
 
     Several ranges, other units, a malformed header and an If-Range that doesn't fit all get the whole body,

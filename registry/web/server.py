@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -14,10 +15,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from registry.errors import Malformed, NotAllowed, NotFound, RegistryError
+from registry.web.at_hand import AtHand
+from registry.web.connection import connections
 from registry.web.door import Door, GuardedSite
 from registry.web.health import Health, Metrics
 from registry.web.pages import Pages
 from registry.web.problems import error_response, unexpected
+from registry.web.replies import SERVER
 from registry.web.site import Site
 from registry.web.traffic import Traffic
 
@@ -25,6 +29,7 @@ Application = web.Application
 """What `application` makes, for those who may not name the HTTP library."""
 
 DOOR = web.AppKey("door", Door)
+AT_HAND = web.AppKey("at_hand", AtHand)
 
 HEADER_BYTES = 16 * 1024
 """Of a request line and of each header field; tokens and cookies of clients stay far below."""
@@ -46,6 +51,7 @@ class Abreast(Protocol):
 def application(
     *,
     traffic: Traffic,
+    at_hand: AtHand,
     ecosystems: Iterable[str],
     pages: Pages,
     health: Health,
@@ -60,7 +66,7 @@ def application(
     """
     door = Door(trusted=site.trusted)
     app = web.Application(middlewares=[door.watch, _edge(site, abreast)], client_max_size=2**20)
-    app[DOOR] = door
+    app[DOOR], app[AT_HAND] = door, at_hand
     app.on_response_prepare.append(_without_versions)
     routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
     app.router.add_get("/-/npm/v1/attestations/{subject:.*}", traffic.handle_bare)
@@ -79,18 +85,20 @@ async def listen(
     app: web.Application, sock: socket.socket, tls: ssl.SSLContext | None = None
 ) -> web.AppRunner:
     """Serve `app` on a bound socket until the runner's `cleanup()`, which lets downloads finish."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=DRAIN_SECONDS,
-        keepalive_timeout=75,
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-        logger=_ServerLog(logging.getLogger("aiohttp.server"), {}),
-    )
+    limits: dict[str, Any] = {
+        "access_log": None,
+        "keepalive_timeout": 75,
+        "max_line_size": HEADER_BYTES,
+        "max_field_size": HEADER_BYTES,
+        "logger": _ServerLog(logging.getLogger("aiohttp.server"), {}),
+    }
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=DRAIN_SECONDS, **limits)
     await runner.setup()
-    await GuardedSite(runner, sock, app[DOOR], tls).start()
+    assert runner.server is not None
+    make: Callable[[], asyncio.Protocol] = runner.server
+    if AT_HAND in app:
+        make = connections(runner.server, app[DOOR], app[AT_HAND], limits)
+    await GuardedSite(runner, sock, app[DOOR], make, tls).start()
     return runner
 
 
@@ -98,7 +106,8 @@ def _measured(name: str, traffic: Traffic, metrics: Metrics) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         began = perf_counter()
         response = await traffic.handle(request)
-        metrics.count(name, request, response, began)
+        cache = response.headers.get("X-Cache", "")
+        metrics.count(name, request.method, response.status, cache, began)
         return response
 
     return handle
@@ -117,7 +126,7 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
 
 
 async def _without_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = "registry"
+    response.headers[hdrs.SERVER] = SERVER
 
 
 def _own_path(request: web.Request) -> None:

@@ -11,9 +11,8 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from registry.errors import Malformed, Misdirected
+from registry.web.heads import Head
 
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
@@ -39,7 +38,7 @@ class Site:
         """The proxies whose word counts, and who bring the connections of many."""
         self._roots: dict[tuple[str, str], str] = {}
 
-    def root(self, request: web.BaseRequest) -> str:
+    def root(self, request: Head) -> str:
         """The URL of the appliance for this client, no trailing slash: `http://host:8080`.
 
         Raises Malformed without exactly one Host, and Misdirected for a host that isn't ours.
@@ -62,7 +61,7 @@ class Site:
         """A request's path below the appliance's root, whether a proxy stripped the prefix or not."""
         return raw_path.removeprefix(self.prefix) if raw_path.startswith(f"{self.prefix}/") else raw_path
 
-    def address(self, request: web.BaseRequest) -> str:
+    def address(self, request: Head) -> str:
         """The client's address: the peer's, or behind trusted proxies the rightmost one that isn't theirs."""
         peer = request.remote or ""
         if not self._is_trusted(peer):

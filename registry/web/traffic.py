@@ -5,15 +5,13 @@ One handler for all ecosystems. What is particular to one of them is in its fold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 from aiohttp import hdrs, web
 
-from registry.errors import Malformed, NotAcceptable, NotFound, RegistryError, Unauthenticated
+from registry.errors import Malformed, NotAcceptable, NotFound, RegistryError
 from registry.model.asks import (
     AmendAsk,
     ArtifactAsk,
@@ -30,27 +28,21 @@ from registry.model.asks import (
 )
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client
-from registry.model.indexes import Representation
-from registry.model.targets import Target, parse_target
+from registry.model.targets import Target
 from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, Gateway
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.web.callers import Callers
 from registry.web.files import file_response
 from registry.web.flights import flight_response
+from registry.web.meaning import Meaning, accepted, cache_control, is_publishing
 from registry.web.problems import error_response, unexpected
-from registry.web.responses import bytes_response, facts_response, rendition_response, takes_bytes
+from registry.web.replies import bytes_reply, file_fields, takes_bytes
+from registry.web.responses import facts_response, rendition_response, response_of
 from registry.web.services import Services
 from registry.web.site import Site
 from registry.web.uploads import change_in, read_change, read_document, read_form, spool
 
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
-
-READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
-REMEMBERED = 4_096
-"""Paths and Accept headers that were taken apart and are kept so; a few megabytes at most."""
-
-ANONYMOUS = frozenset({"ping", "login"})
-"""Services that need no login, also where only users may read."""
 
 
 class Traffic:
@@ -59,28 +51,24 @@ class Traffic:
     def __init__(
         self,
         *,
-        ecosystems: Mapping[str, Ecosystem],
+        meaning: Meaning,
         gateway: Gateway,
         publishing: Publishing,
         services: Services,
         callers: Callers,
         site: Site,
-        read: Literal["anyone", "users"],
         spool_directory: Path,
         upload_limit: int,
     ) -> None:
-        self._ecosystems = ecosystems
+        self._meaning = meaning
+        self._ecosystems = meaning.ecosystems
         self._gateway = gateway
         self._publishing = publishing
         self._services = services
         self._callers = callers
         self._site = site
-        self._read = read
         self._spool = spool_directory
         self._upload_limit = upload_limit
-        # Pure, and the same for everyone who installs the same: what a path and an Accept header mean.
-        self._parsed = lru_cache(REMEMBERED)(self._parse)
-        self._negotiated = lru_cache(REMEMBERED)(self._negotiate)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, errors included."""
@@ -106,15 +94,14 @@ class Traffic:
 
     async def _answer(self, request: web.Request, ecosystem: Ecosystem, below: str) -> web.StreamResponse:
         root = self._site.root(request)
-        read = self._parsed if request.method in READING else self._parse
-        target, ask = read(ecosystem.name, request.method, below)
+        target, ask = self._meaning.ask(ecosystem, request.method, below)
         client = await self._callers(request)
         if isinstance(ask, Redirect):
             _, mark, query = below.partition("?")  # as it was encoded: decoded, it could end the header
             return web.Response(
                 status=ask.status, headers={hdrs.LOCATION: f"{root}/{ecosystem.name}/{ask.path}{mark}{query}"}
             )
-        self._may_read(ask, client)
+        self._meaning.require_reader(ask, client)
         if isinstance(ask, PublishAsk):
             return await self._publish(request, ecosystem, ask, root, client)
         if isinstance(ask, AmendAsk):
@@ -125,77 +112,70 @@ class Traffic:
             return await self._services.search(ask, root)
         return await self._read_one(request, ecosystem, ask, root, client)
 
-    def _parse(self, ecosystem: str, method: str, below: str) -> tuple[Target, Ask]:
-        target = parse_target(method, below)
-        return target, self._ecosystems[ecosystem].parse_ask(target)
-
-    def _negotiate(self, ecosystem: str, accept: str | None) -> Representation:
-        return self._ecosystems[ecosystem].negotiate(accept)
-
     async def _read_one(
         self, request: web.Request, ecosystem: Ecosystem, ask: Ask, root: str, client: Client
     ) -> web.StreamResponse:
-        cache_control = "private, no-cache" if hdrs.AUTHORIZATION in request.headers else "no-cache"
+        lasting = cache_control(request)
         match ask:
             case IndexAsk():
                 if ask.writable:
                     may_publish(client)
-                representation = self._negotiated(ecosystem.name, ask.accept or _accept(request))
-                stay = request.headers.get("npm-command") == "publish"
+                representation = self._meaning.representation(ecosystem, ask, request)
+                stay = is_publishing(request)
                 index = await self._gateway.index(ask, representation, root, client, stay=stay)
-                return rendition_response(request, index, cache_control)
+                return rendition_response(request, index, lasting)
             case ManifestAsk():
                 index = await self._gateway.manifest(ask, root, client)
-                return rendition_response(request, index, cache_control)
+                return rendition_response(request, index, lasting)
             case TagsAsk():
                 index = await self._gateway.tags(ask, root, client)
-                return rendition_response(request, index, cache_control)
+                return rendition_response(request, index, lasting)
             case ArtifactAsk():
-                return await self._file(request, ask, root, client, cache_control)
+                return await self._file(request, ask, root, client)
             case ProvenanceAsk(filename=None):  # npm's: of a version, not of a file
                 await self._gateway.attested(ask, root, client)
                 return await self._services.attestations(ask)
             case ProvenanceAsk(filename=str() as filename):
                 content_type = _provenance_type(request)
                 found = await self._gateway.provenance(ArtifactAsk(ask.project, filename), root, client)
-                return bytes_response(request, found, cache_control, content_type)
+                return response_of(bytes_reply(request, found.etag, found.body, lasting, content_type))
             case ProjectsAsk():
-                return await self._projects(request, ecosystem, ask, cache_control)
+                return await self._projects(request, ecosystem, ask)
             case _:
                 raise NotFound("This appliance doesn't offer that.")
 
     async def _file(
-        self, request: web.Request, ask: ArtifactAsk, root: str, client: Client, cache_control: str
+        self, request: web.Request, ask: ArtifactAsk, root: str, client: Client
     ) -> web.StreamResponse:
         fetches = request.method == hdrs.METH_GET
         answer = await self._gateway.artifact(
             ask, root, client, partial(takes_bytes, request), fetches=fetches
         )
         if isinstance(answer, BytesAnswer):
-            return bytes_response(request, answer, cache_control)
-        headers = {hdrs.CACHE_CONTROL: cache_control, "X-Content-Type-Options": "nosniff"}
+            return response_of(bytes_reply(request, answer.etag, answer.body, cache_control(request)))
+        fields = file_fields(cache_control(request), "HIT" if isinstance(answer, FileAnswer) else "MISS")
         if isinstance(answer, FactsAnswer):
-            return facts_response(answer, {**headers, "X-Cache": "MISS"})
+            return facts_response(answer, fields)
         response: web.StreamResponse
         if isinstance(answer, FileAnswer):
-            response = await file_response(request, answer, {**headers, "X-Cache": "HIT"})
+            response = await file_response(request, answer, fields)
         else:
-            response = await flight_response(request, answer, {**headers, "X-Cache": "MISS"}, deliver=fetches)
+            response = await flight_response(request, answer, fields, deliver=fetches)
         await response.prepare(request)  # here, where a file that can't be opened still becomes an answer
         return response
 
     async def _projects(
-        self, request: web.Request, ecosystem: Ecosystem, ask: ProjectsAsk, cache_control: str
+        self, request: web.Request, ecosystem: Ecosystem, ask: ProjectsAsk
     ) -> web.StreamResponse:
         if ecosystem.render_projects is None:
             raise NotFound("This appliance doesn't offer a list of all projects here.")
-        representation = self._negotiated(ecosystem.name, ask.accept or _accept(request))
+        representation = self._meaning.representation(ecosystem, ask, request)
         names = await self._gateway.known_projects(ecosystem.name)
         body = ecosystem.render_projects(names, representation)
         headers = {
             hdrs.CONTENT_TYPE: representation.content_type,
             hdrs.VARY: "Accept",
-            hdrs.CACHE_CONTROL: cache_control,
+            hdrs.CACHE_CONTROL: cache_control(request),
         }
         return web.Response(body=body, headers=headers)
 
@@ -227,18 +207,11 @@ class Traffic:
         path_only = below.partition("?")[0]
         return _passed_on(await self._publishing.amend(ask, target.method, path_only, body, client))
 
-    def _may_read(self, ask: Ask, client: Client) -> None:
-        if self._read == "anyone" or client.user is not None:
-            return
-        if isinstance(ask, ServiceAsk) and ask.service in ANONYMOUS:
-            return
-        raise Unauthenticated("This appliance is for its users only; log in, or ask an admin for an account.")
-
 
 def _provenance_type(request: web.Request) -> str:
     """PEP 740's own type, or plain JSON for a client that knows only that. Raises NotAcceptable."""
-    accepted = (_accept(request) or "*/*").lower()
-    wanted = [part.partition(";")[0].strip() for part in accepted.split(",")]
+    said = (accepted(request) or "*/*").lower()
+    wanted = [part.partition(";")[0].strip() for part in said.split(",")]
     if any(each in {PROVENANCE_TYPE, "application/vnd.pypi.integrity.latest+json"} for each in wanted):
         return PROVENANCE_TYPE
     if "application/json" in wanted:
@@ -246,12 +219,6 @@ def _provenance_type(request: web.Request) -> str:
     if {"*/*", "application/*"} & set(wanted):
         return PROVENANCE_TYPE
     raise NotAcceptable(f"Provenance comes as {PROVENANCE_TYPE} only.")
-
-
-def _accept(request: web.Request) -> str | None:
-    """All Accept headers as one, or None without any."""
-    values = request.headers.getall(hdrs.ACCEPT, [])
-    return ", ".join(values) if values else None
 
 
 def _passed_on(answer: tuple[int, bytes]) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -54,15 +55,15 @@ async def test_the_row_is_there_before_the_last_byte(
     monkeypatch.setattr(flights, "STREAM_AFTER", stream_after)
     upstream.add(WHEEL)
     path = await house.learn(WHEEL)
-    record, received = ProvenanceLog.record, bytearray()
+    begin, received = ProvenanceLog.begin, bytearray()
     had: list[int] = []
 
-    async def recording(self: ProvenanceLog, event: Any) -> int:
+    def recording(self: ProvenanceLog, event: Any) -> asyncio.Future[int]:
         if event.kind.value == "delivery":
             had.append(len(received))
-        return await record(self, event)
+        return begin(self, event)
 
-    monkeypatch.setattr(ProvenanceLog, "record", recording)
+    monkeypatch.setattr(ProvenanceLog, "begin", recording)
     for _ in range(2):
         received.clear()
         response = await house.begin(path)
@@ -94,10 +95,12 @@ async def test_without_a_row_there_is_no_complete_delivery(
     before = len(house.rows("delivery"))
     with monkeypatch.context() as broken:
 
-        async def refusing(self: ProvenanceLog, event: Any) -> int:
-            raise Unavailable("The log can't be written; the disk is full.")
+        def refusing(self: ProvenanceLog, event: Any) -> asyncio.Future[int]:
+            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            future.set_exception(Unavailable("The log can't be written; the disk is full."))
+            return future
 
-        broken.setattr(ProvenanceLog, "record", refusing)
+        broken.setattr(ProvenanceLog, "begin", refusing)
         for headers in ({}, {"Range": "bytes=-1"}, {"Range": "bytes=0-"}):
             got = await house.ask(path, headers=headers)
             assert got.status == 503 or (got.status == 200 and not got.whole)

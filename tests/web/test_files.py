@@ -13,7 +13,7 @@ from registry.errors import Unavailable
 from registry.pipeline.gateway import FileAnswer
 from registry.web import files, reading
 from registry.web.files import file_response
-from registry.web.responses import takes_bytes
+from registry.web.replies import takes_bytes
 from tests.fakes import PlaceAtHand
 from tests.web.wire import Wire, request
 

@@ -69,6 +69,9 @@ class Blobs(Protocol):
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and has the size it had when committed."""
 
+    def at_once(self, sha256: str) -> Path | None:
+        """The same without waiting, where that can be done; None says nothing."""
+
     async def put(self, data: bytes) -> str:
         """A small blob in one go; gives its sha256."""
 

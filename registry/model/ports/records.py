@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +21,9 @@ class Catalogue(Protocol):
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """The row of one file."""
+
+    def at_once(self, project: Project, filename: str) -> Holding | None:
+        """The same without waiting, where that can be done; None says nothing."""
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
@@ -115,6 +119,9 @@ class Attestations(Protocol):
 
 class ProvenanceLog(Protocol):
     """The append-only, hash-chained log."""
+
+    def begin(self, event: Event) -> Future[int]:
+        """Have it appended; the future ends like `record`. Raises Unavailable when the log is closed."""
 
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable. Raises Unavailable (disk full, locked): then

@@ -1,0 +1,217 @@
+"""One client's connection: what is at hand is answered as soon as its head is read.
+
+There is one parser, the HTTP library's, and one order: while a file is being handed over, requests that come
+meanwhile wait in the library's own queue. Whenever the short way doesn't lead to an answer, the request is
+given to the application as if nobody had looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
+
+from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
+from aiohttp.http_parser import RawRequestMessage
+
+from registry.errors import RegistryError
+from registry.web.at_hand import AtHand, Delivery, Given
+from registry.web.door import Door
+from registry.web.files import SMALL, open_file, read_span, send_span
+from registry.web.heads import BareHead
+
+TOGETHER = 32 * 1024
+"""Bytes of a body up to which it is copied behind its head, which is cheaper than a second system call."""
+
+journal = logging.getLogger("registry.web")
+
+
+class _Turn(NamedTuple):
+    """A request that is being answered here, and what its end needs."""
+
+    message: RawRequestMessage
+    given: Given
+    waiter: asyncio.Future[None]
+    """The application's: done when there is something for it to do."""
+
+
+class Connection(web.RequestHandler):
+    """The library's own, which it is in all that isn't said here."""
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        door: Door,
+        at_hand: AtHand,
+        **limits: Any,
+    ) -> None:
+        super().__init__(server, loop=loop, **limits)
+        self._server = server
+        self._door = door
+        self._look = at_hand.look
+        self._count = at_hand.count
+        self._secure = False
+        self._remote: str | None = None
+        self._sending: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note what is the same for all of its requests."""
+        super().connection_made(transport)
+        peer = self.peername
+        self._secure = self.ssl_context is not None
+        self._remote = str(peer[0]) if isinstance(peer, tuple) else peer
+
+    def data_received(self, data: bytes) -> None:
+        """Have it parsed; a request that came whole, while nothing else is under way, may be answered now."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._messages or not data.endswith(b"\r\n\r\n"):
+            super().data_received(data)
+            return
+        self._waiter = None  # so that nobody is woken yet
+        try:
+            super().data_received(data)
+        finally:
+            self._waiter = waiter
+        if not (self._messages and self._answered(waiter)):
+            self._go_on(waiter)
+
+    def _answered(self, waiter: asyncio.Future[None]) -> bool:
+        """Whether the first message of the queue is answered, or will be, without the application."""
+        message, payload = self._messages[0]
+        transport = self.transport
+        if (
+            len(self._messages) > 1
+            or payload is not EMPTY_PAYLOAD
+            or not isinstance(message, RawRequestMessage)
+            or message.method != hdrs.METH_GET
+            or message.version != HttpVersion11
+            or message.upgrade
+            or transport is None
+            or transport.get_write_buffer_size()
+        ):
+            return False
+        head = BareHead(message.method, message.path, message.headers, self._secure, self._remote)
+        try:
+            given = self._look(head)
+            if given is None:
+                return False
+            turn = _Turn(message, given, waiter)
+            if isinstance(given.what, Delivery):
+                given.what.record().add_done_callback(lambda done: self._recorded(turn, done))
+                self._begin()
+                self._waiter = None
+                return True
+            pieces = given.what.encoded(last=message.should_close)
+        except RegistryError:  # the application comes to the same, and tells
+            return False
+        except Exception:  # noqa: BLE001  a defect; the application answers, if only with a 500
+            journal.exception("what is at hand could not be given")
+            return False
+        self._begin()
+        _write(transport, pieces)
+        self._end(turn)
+        return True
+
+    def _begin(self) -> None:
+        self._messages.popleft()
+        self._request_in_progress = True  # a stop waits for it
+        self._door.began(self.transport)
+
+    def _recorded(self, turn: _Turn, done: asyncio.Future[int]) -> None:
+        """The delivery is in the log, or could not be written there."""
+        delivery = cast("Delivery", turn.given.what)
+        transport = self.transport
+        if transport is None:
+            self._end(turn)
+            return
+        try:
+            done.result()
+            if delivery.span.length > SMALL:
+                self._sending = self._loop.create_task(self._send(turn, transport, delivery))
+                return
+            body = read_span(delivery.file.path, delivery.span)
+        except (RegistryError, asyncio.CancelledError):
+            self._give_back(turn)
+            return
+        reply = delivery.reply._replace(body=body)
+        _write(transport, reply.encoded(last=turn.message.should_close))
+        self._end(turn)
+
+    async def _send(self, turn: _Turn, transport: asyncio.Transport, delivery: Delivery) -> None:
+        try:
+            file = open_file(delivery.file.path)
+        except RegistryError:
+            self._give_back(turn)
+            return
+        with file:
+            _write(transport, delivery.reply.encoded(last=turn.message.should_close))
+            try:
+                await send_span(transport, file, delivery.span)
+            except OSError:
+                transport.abort()
+        self._end(turn)
+
+    def _end(self, turn: _Turn) -> None:
+        """It is answered."""
+        self._count(turn.given)
+        if turn.message.should_close:
+            self.close()
+        self._leave(turn)
+        if turn.message.should_close and self.transport is not None:
+            self.transport.close()
+
+    def _give_back(self, turn: _Turn) -> None:
+        """Let the application answer it, and say what is wrong."""
+        self._messages.appendleft((turn.message, EMPTY_PAYLOAD))
+        self._leave(turn, answered=False)
+
+    def _leave(self, turn: _Turn, *, answered: bool = True) -> None:
+        self._sending = None
+        self._request_in_progress = False
+        if self._handler_waiter is not None and not self._handler_waiter.done():
+            self._handler_waiter.set_result(None)
+        self._door.ended(self.transport)
+        if answered:
+            self._server.requests_count += 1
+            if self._parser is not None:
+                self._parser.message_consumed()
+            self._rest()
+        self._waiter = turn.waiter
+        self._go_on(turn.waiter)
+
+    def _rest(self) -> None:
+        """The time for which a connection may do nothing begins anew."""
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None and not self._force_close:
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
+
+    def _go_on(self, waiter: asyncio.Future[None]) -> None:
+        """Wake the application where it has something to do."""
+        if waiter.done():
+            return
+        if self._close or self._force_close:
+            waiter.cancel()
+        elif self._messages:
+            waiter.set_result(None)
+
+
+def _write(transport: asyncio.Transport, pieces: tuple[bytes, bytes]) -> None:
+    head, body = pieces
+    if len(body) > TOGETHER:
+        transport.write(head)
+        transport.write(body)
+    else:
+        transport.write(head + body)
+
+
+def connections(
+    server: web.Server, door: Door, at_hand: AtHand, limits: Mapping[str, Any]
+) -> Callable[[], Connection]:
+    """Makes the connections of a server, with its own limits."""
+    loop = asyncio.get_running_loop()
+    return lambda: Connection(server, loop=loop, door=door, at_hand=at_hand, **limits)

@@ -1,0 +1,81 @@
+"""What is at hand is answered by a shorter way, and nobody can tell by the answer."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from registry.web.at_hand import AtHand, Given
+from registry.web.heads import BareHead
+from tests.guarantees.house import JSON, Got, House, path_of
+from tests.upstream import LyingUpstream, make_tarball, make_wheel
+
+SMALL, LARGE = make_wheel("small", "1.0"), make_wheel("large", "1.0", padding=100_000)
+TARBALL = make_tarball("@team/tool", "1.0.0")
+PATHS = {
+    "index": "/pypi/simple/small/",
+    "packument": "/npm/@team%2ftool",
+    "small file": path_of(SMALL),
+    "large file": path_of(LARGE),
+    "tarball": path_of(TARBALL),
+    "metadata": f"{path_of(SMALL)}.metadata",
+}
+WAYS: dict[str, dict[str, str]] = {
+    "plain": JSON,
+    "zipped": {**JSON, "Accept-Encoding": "gzip"},
+    "html": {"Accept": "text/html"},
+    "not modified": {"If-None-Match": "*"},
+    "part": {"Range": "bytes=3-9"},
+    "end": {"Range": "bytes=-1"},
+    "beyond": {"Range": "bytes=9999999-"},
+    "foreign": {"Host": "evil.example"},
+    "wrong password": {"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="},
+    "unknown form": {"Accept": "image/png"},
+}
+
+
+@pytest.fixture(autouse=True)
+async def kept(house: House, upstream: LyingUpstream) -> None:
+    upstream.add(SMALL, LARGE, TARBALL)
+    for package in (SMALL, LARGE, TARBALL):
+        await house.learn(package)
+    for path in PATHS.values():
+        for headers in WAYS.values():
+            await house.ask(path, headers=headers)
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+async def test_both_ways_lead_to_the_same_answer(
+    house: House, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    before = len(house.rows("delivery"))
+    given: list[Given | None] = []
+    look = AtHand.look
+
+    def looking(self: AtHand, request: BareHead) -> Given | None:
+        found = look(self, request)
+        given.append(found)
+        return found
+
+    monkeypatch.setattr(AtHand, "look", looking)
+    short = [_told(await house.ask(path, headers=headers)) for headers in WAYS.values()]
+    assert sum(each is not None for each in given) >= 4
+    between = len(house.rows("delivery"))
+    monkeypatch.setattr(AtHand, "look", lambda *_: None)
+    long = [_told(await house.ask(path, headers=headers)) for headers in WAYS.values()]
+    assert short == long
+    delivered = sum(_is_delivery(path, status) for status, *_ in long)
+    assert between - before == len(house.rows("delivery")) - between == delivered
+
+
+def _is_delivery(path: str, status: int) -> bool:
+    return status in {200, 206} and ("/-/" in path or path.endswith(".whl"))
+
+
+def _told(got: Got) -> tuple[int, str, dict[str, str], bytes]:
+    headers = {name.title(): value for name, value in got.headers.items()}
+    for name in ("Date", "Age"):
+        headers.pop(name, None)
+    body = re.sub(rb"/why/[0-9a-f]+", b"/why/", got.body)
+    return got.status, got.reason, headers, body
