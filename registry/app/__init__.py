@@ -33,5 +33,6 @@ async def assemble(
         sources = await open_sources(settings, kept, around, stack)
         policy = await join_policy(settings, kept, around)
         in_background(follow(kept, policy, [each.close for each in sources.outside]), stack)
+        in_background(policy.warm(), stack)
         line = lay_line(settings, kept, people, sources, policy, around.clock, stack)
         yield open_web(settings, kept, people, sources, policy, line, audit, around.clock), policy

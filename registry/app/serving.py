@@ -12,6 +12,7 @@ from registry import __version__
 from registry.app import assemble
 from registry.app.background import watch
 from registry.errors import ConfigurationError
+from registry.pipeline.heap import spare_memory
 from registry.settings import Settings
 from registry.web.certificate import Certificate
 from registry.web.journal import write_journal
@@ -22,6 +23,7 @@ journal = logging.getLogger(__name__)
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationError before anything is served."""
+    spare_memory()
     write_journal(settings.log_level)
     asyncio.run(serve(settings, bound_socket(settings)))
 

@@ -5,7 +5,8 @@ resolve       private, or upstream?
 freshness     the current document of a project: fresh, revalidated, stale, or fetched
 prepare       document + pins + policy → what a client gets; pure, so a worker process can do it
 large         what is too large for memory, in files
-workers       processes for large documents
+workers       processes for large documents; worker: what such a process does
+heap          what the C library keeps of free memory
 verify        one flight a file: fetched, verified, kept; words: what it says to other processes
 singleflight  one flight a key, one turn a name, here and in all processes
 attesting     registry signatures, signing keys, attestations of npm packages

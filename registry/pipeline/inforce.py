@@ -149,6 +149,11 @@ class JoinedPolicy:
         """The lists of known names in force, by ecosystem."""
         return self._known
 
+    async def warm(self) -> None:
+        """Build what finds look-alikes, in a thread, before a client has to wait for it."""
+        for names in self._known.values():
+            await asyncio.to_thread(names.warm)
+
     async def know(self, ecosystem: str, text: str) -> None:
         """Put another list of known names in force. Raises ConfigurationError for an empty one."""
         if await self._brings_news(ecosystem, text):

@@ -22,7 +22,6 @@ from registry.model.indexes import Document, Index, Rendition, Representation, S
 from registry.model.names import Project
 from registry.pipeline.handovers import with_handovers
 from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
-from registry.provenance.signatures import RegistryKey, message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of what nobody tells the time of."""
@@ -184,6 +183,8 @@ def _signing(job: Job) -> Callable[[Artifact, Known | None], Artifact]:
     """Signs a private npm file by the digest of its publication; leaves others alone."""
     if job.origin != "private" or not job.signing_key or job.project.ecosystem != "npm":
         return lambda artifact, _: artifact
+    from registry.provenance.signatures import RegistryKey, message  # noqa: PLC0415 - 7 MB that few workers need
+
     key = RegistryKey(job.signing_key)
 
     def signed(artifact: Artifact, known: Known | None) -> Artifact:

@@ -20,6 +20,8 @@ _BITS = 20
 three times as fast as an integer of that size."""
 _ROOM = float(1 << _BITS)
 _MASK = (1 << _BITS) - 1
+_PART = 26
+"""Checksums that differ above so many bits are in different parts while the file is sorted."""
 _SHORTEST_DEEP = 7
 _LONGEST_DEEP = 26
 """Letters of the skeletons that are also compared with two of them missing."""
@@ -40,13 +42,16 @@ class Table:
 
     def __init__(self, names: Sequence[str], deep: int) -> None:
         """The first `deep` of `names` are also found by two edits."""
-        entries: list[float] = []
+        # Sorted a part at a time: lists of half a million numbers would leave holes of 30 MB in the heap.
+        parts = [array("d") for _ in range(1 << (32 - _PART))]
         for number, name in enumerate(names):
             filed = _deletes(skeleton(name).encode(), twice=_LONGEST_DEEP if number < deep else 0)
             filed.update(crc32(key.encode()) for key in _other_keys(name))
-            entries += [key * _ROOM + number for key in filed]
-        entries.sort()
-        self._entries = array("Q", map(int, entries))
+            for key in filed:
+                parts[key >> _PART].append(key * _ROOM + number)
+        entries = self._entries = array("Q")
+        while parts:
+            entries.extend(map(int, sorted(parts.pop(0))))
         self._shift = 32 - min(16, len(entries).bit_length())
         ends = range(0, (1 << 32) + 1, 1 << self._shift)
         self._starts = array("I", [bisect_left(self._entries, end << _BITS) for end in ends])

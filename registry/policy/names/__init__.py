@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from registry.errors import ConfigurationError
@@ -27,7 +27,8 @@ _RANK_OF_ALSO = 300
 class KnownNames(Mapping[str, int]):
     """The known names of one ecosystem, canonical, each with its rank from 1; and what finds their slips.
 
-    Takes a second to build for 20,000 names, and is shared by all policies, and by all forked processes.
+    Shared by all policies. What finds slips is built when it is first asked for, which takes a second for
+    20,000 names; `warm` does it in time.
     """
 
     def __init__(
@@ -45,12 +46,28 @@ class KnownNames(Mapping[str, int]):
         self._ranks = attacked | {name: rank for rank, name in enumerate(popular, 1)}
         self.order = tuple(self._ranks)
         """The names as `table` numbers them: those that are attacked first, the others by rank."""
-        self.table = Table(self.order, _DEEP)
-        self.language = Language(self.order)
-        self.scopes = Scopes(self.order)
         lines = "\n".join((*self.order, *sorted(f"{name} {target}" for name, target in imports.items())))
         self.digest = hashlib.sha256(lines.encode()).hexdigest()
         """Of all that was read, in hex."""
+
+    @cached_property
+    def table(self) -> Table:
+        """Finds names by what is left of them after a slip."""
+        return Table(self.order, _DEEP)
+
+    @cached_property
+    def language(self) -> Language:
+        """The words they are made of."""
+        return Language(self.order)
+
+    @cached_property
+    def scopes(self) -> Scopes:
+        """What npm's scopes tell."""
+        return Scopes(self.order)
+
+    def warm(self) -> None:
+        """Build what finds slips, before somebody waits for it."""
+        _ = self.scopes, self.language, self.table
 
     def __getitem__(self, name: str) -> int:
         return self._ranks[name]
