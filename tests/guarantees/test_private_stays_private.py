@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, get_args
+from urllib.parse import unquote
 
 import pytest
 
+from registry.ecosystems import ECOSYSTEMS
+from registry.errors import RegistryError
+from registry.model.asks import Ask, ProjectsAsk
+from registry.model.targets import parse_target
 from tests.guarantees.house import JSON, House
 from tests.policy.worlds import GUARDED
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
@@ -25,6 +34,8 @@ IMPOSTORS = (
     make_tarball("acme-canary", "99.0.0"),
 )
 
+NAMES = ("canary", "acme")
+"""What no outbound byte may have."""
 DOORS = [
     ("GET", "/pypi/simple/acme-canary/"),
     ("GET", "/pypi/simple/Acme_Canary"),
@@ -54,14 +65,46 @@ DOORS = [
     ("GET", "/npm/acme-canary"),
     ("GET", "/npm/acme-canary/-/acme-canary-1.0.0.tgz"),
     ("PUT", "/npm/-/package/@acme%2fcanary/dist-tags/canary"),
+    ("DELETE", "/npm/-/package/@acme%2fcanary/dist-tags/canary"),
     ("PUT", "/npm/-/user/org.couchdb.user:canary"),
+    ("PUT", "/npm/@acme%2fcanary/-rev/1-abc"),
+    ("DELETE", "/npm/@acme%2fcanary/-rev/1-abc"),
+    ("DELETE", "/npm/@acme/canary/-/canary-99.0.0.tgz/-rev/1-abc"),
+    ("POST", "/pypi/legacy/"),
+    ("PUT", "/npm/@acme%2fcanary"),
 ]
+SPELLINGS = {
+    "/pypi/simple/{}/": ("ACME-CANARY", "Acme.Canary", "acme_canary", "acme-_.canary", "acme%2ecanary"),
+    "/pypi/pypi/{}/json": ("ACME_CANARY", "Acme.Canary"),
+    "/pypi/files/{}/acme_canary-99.0-py3-none-any.whl": ("Acme.Canary", "ACME-CANARY"),
+    "/pypi/integrity/{}/99.0/acme_canary-99.0-py3-none-any.whl/provenance": ("Acme_Canary", "acme.canary"),
+    "/npm/{}": ("@ACME%2fcanary", "@Acme/Canary", "@acme%2FCANARY", "Acme-Canary", "%41cme-canary"),
+    "/npm/{}/-/canary-99.0.0.tgz": ("@ACME/canary", "%40acme%2fcanary", "@acme%2Fcanary"),
+    "/npm/{}/99.0.0": ("@ACME%2fcanary", "Acme-Canary"),
+    "/npm/-/package/{}/dist-tags": ("@ACME%2fcanary", "@acme/canary", "ACME-CANARY"),
+    "/npm/-/npm/v1/attestations/{}@99.0.0": ("@ACME%2fcanary", "@acme/canary", "acme-canary"),
+    "/npm/-/v1/search?text={}": ("ACME%20canary", "@acme%2fCanary", "scope:acme", "keywords:canary"),
+}
+"""Door → other spellings of the name, in case and in what normalisation and percent-encoding take for the same."""
+API = [
+    ("GET", "/api/v1/policy/explain?ecosystem=pypi&name=Acme_Canary", None),
+    ("GET", "/api/v1/policy/explain?ecosystem=npm&name=@acme/canary&version=99.0.0", None),
+    ("POST", "/api/v1/check", {"pins": [{"ecosystem": "npm", "name": "@acme/canary", "version": "99.0.0"}]}),
+    ("POST", "/api/v1/check", {"pins": [{"ecosystem": "pypi", "name": "acme-canary", "version": "99.0"}]}),
+]
+"""What admins ask."""
+PACKUMENT = json.dumps({"name": "@acme/canary", "versions": {}, "dist-tags": {}}).encode()
 AUDITS = [
     ("/npm/-/npm/v1/security/advisories/bulk", {"@acme/canary": ["1.0.0"], "acme-canary": ["1.0.0"]}),
     (
         "/npm/-/npm/v1/security/audits/quick",
         {"name": "acme-canary", "requires": {"@acme/canary": "1"}, "dependencies": {"@acme/canary": {}}},
     ),
+    (
+        "/npm/-/npm/v1/security/audits",
+        {"name": "x", "dependencies": {"y": {"version": "1.0.0", "requires": {"@ACME/Canary": "1"}}}},
+    ),
+    ("/npm/-/npm/v1/security/advisories/bulk", {"@ACME/canary": ["1.0.0"], "Acme-Canary": ["99.0.0"]}),
 ]
 CANARY_HEADERS = {
     "npm-scope": "@acme",
@@ -77,11 +120,19 @@ CANARY_HEADERS = {
 async def knock(house: House) -> None:
     """At every door, with every header that a client might tell it by."""
     for method, path in DOORS:
-        body = b'"1.0.0"' if method == "PUT" else None
+        body = None if method != "PUT" else b'"1.0.0"' if "dist-tags" in path else PACKUMENT
         for headers in ({}, JSON, house.admin):
             await house.ask(path, method=method, headers={**CANARY_HEADERS, **headers}, data=body)
         if method == "GET":
             await house.ask(path, method="HEAD", headers=CANARY_HEADERS)
+    for door, names in SPELLINGS.items():
+        for name in names:
+            for headers in (CANARY_HEADERS, {**JSON, "npm-command": "publish"}):
+                await house.ask(door.format(name), headers=headers)
+    for method, path, question in API:
+        text = None if question is None else json.dumps(question)
+        headers = {**house.admin, "Content-Type": "application/json"}
+        assert (await house.ask(path, method=method, headers=headers, data=text)).status == 200, path
     for path, document in AUDITS:
         packed = gzip.compress(json.dumps(document).encode())
         headers = {**CANARY_HEADERS, "Content-Type": "application/json"}
@@ -93,10 +144,39 @@ def require_silence(upstream: LyingUpstream) -> None:
     told = [
         seen
         for seen in upstream.requests
-        if "canary" in f"{seen.path} {seen.headers} {_plain(seen.body)}".lower()
-        or "acme" in seen.path.lower()
+        if any(part in unquote(f"{seen.path} {seen.headers} {_plain(seen.body)}").lower() for part in NAMES)
     ]
     assert not told
+
+
+@pytest.fixture(autouse=True)
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No door makes the appliance ask a name server for it, either."""
+    hosts: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def remembered(host: Any, *more: Any, **named: Any) -> Any:
+        hosts.append(str(host).lower())
+        return look_up(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", remembered)
+    yield
+    assert not [host for host in hosts if any(part in host for part in NAMES)]
+
+
+def test_every_kind_of_question_is_asked_with_a_name_that_is_ours() -> None:
+    """A new door is a new kind of question: it belongs into the lists above. (Of `ProjectsAsk`, which has no
+    name, and of redirects nothing can leak.)"""
+    doors = [*DOORS, *(("POST", path) for path, _ in AUDITS)]
+    doors += [("GET", door.format(name)) for door, names in SPELLINGS.items() for name in names]
+    asked = set()
+    for method, path in doors:
+        _, prefix, rest = path.split("/", 2)
+        if prefix not in ECOSYSTEMS:
+            continue
+        with suppress(RegistryError):  # a spelling that is no name at all
+            asked.add(type(ECOSYSTEMS[prefix].parse_ask(parse_target(method, rest))))
+    assert set(get_args(Ask)) - {ProjectsAsk} <= asked
 
 
 def _plain(body: bytes) -> str:
