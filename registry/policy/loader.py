@@ -25,6 +25,7 @@ from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
 from registry.policy.ownership import Owned, Ownership
+from registry.policy.places import with_lines
 from registry.policy.publishers import BadAttestation, ChangedPublisher, Unattested, Unknown
 from registry.policy.recall import Recall
 from registry.policy.rules import Allowlist, Denylist, Rule
@@ -103,7 +104,7 @@ def _read(
         if section.mode != "allowlist" and not any((*section.effects.values(), *file.severities.values()))
     ]
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(with_lines(text, problems))
     return file, lists
 
 

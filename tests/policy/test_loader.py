@@ -66,19 +66,19 @@ def test_all_mistakes_are_reported_at_once_each_with_its_key() -> None:
     """
     found = problems(text, row("deny", "$$", id=7), row("deny", "x", ecosystem="cargo", id=8))
     for start in (
-        "pypi.mode: 'garded' is no mode (did you mean 'guarded'?)",
-        "pypi.alow: is no key (did you mean 'allow'?)",
-        "pypi.allow[1]: 'words'",
-        "pypi.allow[2]: '>>4'",
-        "pypi.allow[3].nam: is no key (did you mean 'name'?)",
-        "pypi.allow[3]: has no name",
-        "pypi.allow[4]: 3 is no name",
-        "pypi.allow[5].name: must be a text",
-        "pypi.deny: must be a list",
-        "pypi.ours[1]: a name is ours in all its versions",
+        "line 3: pypi.mode: 'garded' is no mode (did you mean 'guarded'?)",
+        "line 4: pypi.alow: is no key (did you mean 'allow'?)",
+        "line 5: pypi.allow[1]: 'words'",
+        "line 5: pypi.allow[2]: '>>4'",
+        "line 5: pypi.allow[3].nam: is no key (did you mean 'name'?)",
+        "line 5: pypi.allow[3]: has no name",
+        "line 5: pypi.allow[4]: 3 is no name",
+        "line 5: pypi.allow[5].name: must be a text",
+        "line 6: pypi.deny: must be a list",
+        "line 7: pypi.ours[1]: a name is ours in all its versions",
         "npm.mode: is missing",
-        "rules.lookalike: 'loud' is no effect",
-        "lookalike.hold: 2 is no score",
+        "line 9: rules.lookalike: 'loud' is no effect",
+        "line 11: lookalike.hold: 2 is no score",
         "policy entry 7: '$$'",
         "policy entry 8: there is no ecosystem 'cargo'",
     ):
@@ -98,7 +98,10 @@ def test_an_empty_file_is_a_mistake() -> None:
 def test_a_policy_with_every_rule_off_is_a_mistake() -> None:
     off = "[rules]\n" + "".join(f'{rule} = "off"\n' for rule in RULES)
     off += "[vulnerabilities]\n" + "".join(f'{severity} = "off"\n' for severity in SEVERITIES)
-    assert [problem.partition(":")[0] for problem in problems(GUARDED + off)] == ["pypi", "npm"]
+    assert [problem.split(": ")[:2] for problem in problems(GUARDED + off)] == [
+        ["line 1", "pypi"],
+        ["line 3", "npm"],
+    ]
 
 
 def test_a_denylist_alone_is_a_policy_even_while_it_is_empty() -> None:
@@ -116,12 +119,12 @@ def test_a_file_can_be_checked_without_the_known_names() -> None:
 @pytest.mark.parametrize("rule", ["denylist", "lookalike", "ownership"])
 def test_a_name_cant_be_hidden(rule: str) -> None:
     (problem,) = problems(GUARDED + f'[npm.rules]\n{rule} = "hide"\n')
-    assert problem.startswith(f"npm.rules.{rule}: can't hide a name")
+    assert problem.startswith(f"line 6: npm.rules.{rule}: can't hide a name")
 
 
 def test_scores_must_be_in_order() -> None:
     (problem,) = problems(GUARDED + "[lookalike]\nhold = 0.9\ndeny = 0.5\n")
-    assert problem.startswith("lookalike.hold")
+    assert problem.startswith("line 6: lookalike.hold")
 
 
 @pytest.mark.parametrize(
@@ -185,3 +188,28 @@ def test_a_list_of_names_without_names_is_a_mistake() -> None:
 def test_an_import_without_its_package_is_a_mistake() -> None:
     with pytest.raises(ConfigurationError, match="no pair"):
         parse_names("pypi", "requests", imports="cv2")
+
+
+def test_a_line_of_a_list_over_many_lines_is_found() -> None:
+    text = '''# "pypi" = [
+[pypi]
+mode = "guarded"
+allow = [  # an element, "another"
+    "flask",
+    { name = "django", versions = "<6", reason = "a ] and a # in it, and \\" too" },
+
+    "six>>1",
+    "requests",
+    { name = "numpy", until = 1 },
+]
+reason = """
+deny = [
+"""
+"npm".mode = "guarded"
+[npm.rules]
+"age" = "slow"
+'''
+    starts = ["line 8: pypi.allow[3]: ", "line 10: pypi.allow[5].until: ", "line 12: pypi.reason: "]
+    starts += ["line 17: npm.rules.age: "]
+    found = problems(text)
+    assert all(any(problem.startswith(start) for problem in found) for start in starts), found
