@@ -14,12 +14,15 @@ _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 
 
 def with_lines(text: str, problems: list[str]) -> list[str]:
-    """Problems that begin with a key (`pypi.allow[2]: ...`), each behind the line that the key stands on.
+    """Problems that begin with a key (`pypi.allow[2]: ...`), in the order of the lines that their keys stand on,
+    and each behind its own.
 
-    What has no line (a missing section, an entry of the database) is left as it is.
+    What has no line (a missing section, an entry of the database) is left as it is, and comes last.
     """
     lines = dict(_places(text))
-    return [f"line {line}: {each}" if (line := _line(each, lines)) else each for each in problems]
+    found = [(_line(each, lines), each) for each in problems]
+    found.sort(key=lambda each: (each[0] is None, each[0] or 0))
+    return [each if line is None else f"line {line}: {each}" for line, each in found]
 
 
 def _line(problem: str, lines: Mapping[str, int]) -> int | None:
