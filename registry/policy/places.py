@@ -14,8 +14,7 @@ _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 
 
 def with_lines(text: str, problems: list[str]) -> list[str]:
-    """Problems that begin with a key (`pypi.allow[2]: ...`), in the order of the lines that their keys stand on,
-    and each behind its own.
+    """Problems that begin with a key (`pypi.allow[2]: ...`), in order of their keys' lines, each behind its own.
 
     What has no line (a missing section, an entry of the database) is left as it is, and comes last.
     """
