@@ -14,7 +14,7 @@ _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 
 
 def with_lines(text: str, problems: list[str]) -> list[str]:
-    """Problems that begin with a key (`pypi.allow[2]: ...`), each behind the line of its key and in that order.
+    """Problems that begin with a key (`pypi.allow[2]: ...`), each behind its key's line and in that order.
 
     What has no line (a missing section, an entry of the database) is left as it is, and comes last.
     """
