@@ -134,8 +134,10 @@ def _recorded(clients: Iterable[Got], rows: _Rows) -> Iterable[str]:
 
 
 def _kept(rows: _Rows, blobs: Path) -> Iterable[str]:
-    """I4, I5: a row has its bytes, and bytes are what they are called."""
+    """I1, I4, I5: a row has its bytes, they are the pinned ones, and they are what they are called."""
     for filename, sha256 in rows.blobs.items():
+        if rows.pins.get(filename) != sha256:
+            yield f"I1: {filename} is kept with bytes that aren't the pinned ones"
         path = blobs / sha256[:2] / sha256
         if not path.is_file():
             yield f"I4: the row of {filename} has no bytes"
