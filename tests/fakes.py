@@ -293,6 +293,7 @@ class CatalogueInMemory:
         self.rows: dict[tuple[Project, str], Holding] = {}
         self.statuses: dict[Project, Status] = {}
         self._private: set[Project] = set()
+        self._summaries: dict[Project, str] = {}
         self._log = log
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
@@ -326,7 +327,10 @@ class CatalogueInMemory:
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
+        summary: str | None = None,
     ) -> None:
+        if summary is not None:
+            self._summaries[project] = summary
         for artifact in artifacts:
             key = (project, artifact.filename)
             known = self.rows.get(key)
@@ -446,6 +450,10 @@ class CatalogueInMemory:
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         of = {project for project, _ in self.rows if project.ecosystem == ecosystem}
         return tuple(sorted([p.name for p in of if origin in {None, await self.origin(p)}]))
+
+    async def summaries(self, ecosystem: str, origin: str) -> Mapping[str, str]:
+        names = await self.projects(ecosystem, origin)
+        return {name: self._summaries.get(Project(ecosystem, name), "") for name in names}
 
     def _known(self, project: Project, filename: str) -> Holding:
         if (project, filename) not in self.rows:

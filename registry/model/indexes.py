@@ -64,6 +64,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     """npm dist-tags: tag → version."""
     versions: tuple[str, ...] = ()
     """PEP 700 `versions`, when the source names more than its files do."""
+    summary: str = ""
+    """What the project says it is about, for a search: description and keywords in one line."""
     carried: bytes = b""
     """The rest of the document that we only pass on, as the ecosystem encodes it."""
     dropped: tuple[str, ...] = ()

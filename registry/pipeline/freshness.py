@@ -152,6 +152,14 @@ class Freshness:
             return self._give(project, currency, "STALE")
         return self._give(project, currency, "REVALIDATED")
 
+    async def confirmed(self, project: Project, origin: str, source: Source, learn: Learn) -> Current:
+        """The document as the source has it now. Raises what the source raises; what is kept stays."""
+        currency = await self._recall(project, origin)
+        currency = await self._flights.join(
+            (project, origin), lambda: self._ask(project, origin, source, learn, currency)
+        )
+        return self._give(project, currency, "REVALIDATED")
+
     async def kept(self, project: Project, origin: str) -> Currency | None:
         """The state of what is here, however old; None when nothing is."""
         return await self._recall(project, origin)

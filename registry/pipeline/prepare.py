@@ -114,6 +114,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """When a hold ends and the rendition is no longer right."""
     alarms: tuple[str, ...]
     """Sentences about entries that were left out and digests that changed."""
+    summary: str
+    """What the project says it is about."""
 
 
 def prepare(job: Job, rules: Rules) -> Prepared:
@@ -176,6 +178,7 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         revision=rules.revision,
         changes_at=min((end for end in ends if end > job.now), default=None),
         alarms=tuple(alarms),
+        summary=index.summary,
     )
 
 

@@ -175,6 +175,7 @@ class Publishing:
             await self._policy.reload()
         await self._freshness.forget(project)
         await self._renderer.forget(project)
+        self._renderer.refresh(project, "private")  # a search finds it by what it is about, too
 
     def turn(self, project: Project) -> Turn:
         """Held while what is published under a name changes: one change at a time."""

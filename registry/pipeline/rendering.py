@@ -177,11 +177,15 @@ class Renderer:
         return _answer(project, wanted, shelved, "HIT", age)
 
     async def unfiltered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
-        """A private document as its back end has it now, for a client that will write it back (N12)."""
+        """A private document as its back end has it now, for a client that will write it back (N12).
+
+        Raises NotFound for a public one, and what the back end raises: what is kept won't do.
+        """
         if self.origin(project) != "private":
             raise NotFound(f"'{project.name}' isn't published here, so it can't be changed here.")
-        await self._freshness.forget(project)
-        current = await self.current(project)
+        learn = partial(self._learn, project, None, "")
+        source = self._resolver.source(project, "private")
+        current = await self._freshness.confirmed(project, "private", source, learn)
         document = current.document or await self._freshness.document(project, current.currency.origin)
         prepared = await self._prepare(project, document, wanted, root, filtered=False)
         if prepared.rendition is None:
@@ -267,7 +271,9 @@ class Renderer:
         artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
         vanished_as = "quarantined" if quarantined else "removed"
         now = self._clock.now()
-        await self._catalogue.remember(project, artifacts, document.origin, now, vanished_as)
+        await self._catalogue.remember(
+            project, artifacts, document.origin, now, vanished_as, prepared.summary
+        )
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:

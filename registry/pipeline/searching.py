@@ -5,6 +5,7 @@ No upstream is asked: a search text is often a private name. What policy refuses
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,8 @@ from registry.pipeline.prepare import Wanted, unpack
 from registry.pipeline.rendering import Renderer
 
 MAX_WORDS = 8
+MAX_FOUND = 1_000
+"""Results of one search."""
 MAX_TEXT = 200
 """Characters of a search text that count."""
 
@@ -48,23 +51,36 @@ class Searching:
     async def search(self, ask: SearchAsk, root: str) -> bytes:
         """The page of results that is asked for, the best match first."""
         words = ask.text[:MAX_TEXT].lower().split()[:MAX_WORDS]
-        # npm's qualifiers (`author:`, `keywords:`) ask about what the names don't say.
+        # npm's qualifiers (`author:`, `keywords:`) ask for what a description may have too.
         words = [word.partition(":")[2] or word for word in words]
         found = self._allowed(await self._matching(words))
-        page = found[ask.start : ask.start + ask.size]
-        objects = [entry for project in page if (entry := await self._entry(project, root)) is not None]
+        shown: list[dict[str, Any]] = []
+        hidden = 0
+        for project in found:
+            if len(shown) == ask.start + ask.size:
+                break
+            entry = await self._entry(project, root)
+            if entry is None:
+                hidden += 1
+            else:
+                shown.append(entry)
         now = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return msgspec.json.encode({"objects": objects, "total": len(found), "time": now})
+        page = {"objects": shown[ask.start :], "total": len(found) - hidden, "time": now}
+        return msgspec.json.encode(page)
 
     async def _matching(self, words: Sequence[str]) -> list[Project]:
-        """Private names first, then the closest: an exact name, one that begins so, the shorter one."""
+        """By name before by what they are about, and of these: private ones first, then the closest: one that
+        begins so, the shorter one."""
         ranked = []
         for place, origin in enumerate(("private", "public")):
-            for name in await self._catalogue.projects(self._ecosystem.name, origin):
+            summaries = await self._catalogue.summaries(self._ecosystem.name, origin)
+            for name, summary in summaries.items():
                 lowered = name.lower()
-                if all(word in lowered for word in words):
-                    ranked.append((not _begins(lowered, words), place, len(name), name))
-        unique = dict.fromkeys(name for *_, name in sorted(ranked))
+                named = all(word in lowered for word in words)
+                if named or all(word in f"{lowered} {summary.lower()}" for word in words):
+                    ranked.append((not named, not _begins(lowered, words), place, len(name), name))
+            await asyncio.sleep(0)
+        unique = dict.fromkeys(name for *_, name in sorted(ranked)[:MAX_FOUND])
         return [self._ecosystem.parse_name(name) for name in unique]
 
     def _allowed(self, projects: Iterable[Project]) -> list[Project]:

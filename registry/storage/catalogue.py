@@ -100,6 +100,7 @@ class Catalogue:
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
+        summary: str | None = None,
     ) -> None:
         """Insert rows for new artifacts, update the facts of known ones, mark vanished ones `gone`.
 
@@ -111,11 +112,18 @@ class Catalogue:
         changed, vanished = await self._database.scan(
             lambda connection: _differences(_rows(connection, project), artifacts, origin, vanished_as)
         )
-        if not changed and not vanished:
+        name = (project.ecosystem, project.name)
+        known = self._database.row("SELECT summary FROM project WHERE ecosystem = ? AND name = ?", name)
+        tells = known is not None and summary is not None and known[0] != summary
+        if not changed and not vanished and not tells:
             return
 
         def job(connection: apsw.Connection) -> None:
             _list(connection, project, origin)
+            if summary is not None:
+                connection.execute(
+                    "UPDATE project SET summary = ? WHERE ecosystem = ? AND name = ?", (summary, *name)
+                )
             for artifact in changed:
                 _merge(connection, artifact, origin, now)
             for filename in vanished:
@@ -264,6 +272,16 @@ class Catalogue:
                 append(connection, event)
 
         await self._database.write(job)
+
+    async def summaries(self, ecosystem: str, origin: str) -> Mapping[str, str]:
+        """Names with rows, sorted → what they say they are about."""
+        rows = await self._database.scan(
+            lambda connection: connection.execute(
+                "SELECT public, private, name, summary FROM project WHERE ecosystem = ? ORDER BY name",
+                (ecosystem,),
+            ).fetchall()
+        )
+        return {str(row[2]): str(row[3]) for row in rows if origin == _origin_of(row)}
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""

@@ -285,6 +285,11 @@ CREATE TABLE project_status (
 ) STRICT, WITHOUT ROWID;
 """
 
+_SUMMARIES = """
+-- what a project says it is about: description and keywords in one line
+ALTER TABLE project ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -299,4 +304,5 @@ MIGRATIONS: tuple[str, ...] = (
     _PUBLISHERS,
     _CONTENTS,
     _STATUSES,
+    _SUMMARIES,
 )

@@ -101,6 +101,15 @@ async def test_what_was_found_of_a_files_builder_is_told_with_it_and_is_no_fact_
         assert facts == (SDIST.publisher, SDIST.handover)
 
 
+async def test_what_a_project_is_about_is_kept_until_it_says_otherwise(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [SDIST], "public", NOW, summary="about foo")
+    await catalogue.remember(FOO, [SDIST], "public", NOW)
+    assert await catalogue.summaries("pypi", "public") == {"foo": "about foo"}
+    await catalogue.remember(FOO, [SDIST], "public", NOW, summary="about bar")
+    assert await catalogue.summaries("pypi", "public") == {"foo": "about bar"}
+    assert await catalogue.summaries("pypi", "private") == await catalogue.summaries("npm", "public") == {}
+
+
 async def test_first_sight_pins_the_strongest_strong_digest(catalogue: Catalogue) -> None:
     weak = artifact("foo-0.9.tar.gz", sha(b"0.9", "sha1"), sha(b"0.9", "md5"))
     await catalogue.remember(FOO, [WHEEL, weak], "public", NOW)

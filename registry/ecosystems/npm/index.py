@@ -35,6 +35,9 @@ FIELDS = msgspec.json.Decoder(Fields)
 MAX_VERSIONS = 100_000
 """Several times the longest public packument; beyond, a document is an attack."""
 
+MAX_SUMMARY = 1_000
+"""Characters of description and keywords together."""
+
 MAX_SIGNATURES = 8
 """Of one version; there is one, and two while a registry changes its key."""
 
@@ -96,13 +99,28 @@ def read_index(project: Project, document: Document) -> Index:
     tags = {
         tag: to for tag, raw in _members(packument, "dist-tags").items() if isinstance(to := value(raw), str)
     }
+    settled = settled_tags({t: v for t, v in tags.items() if is_tag(t)}, [a.version for a in artifacts])
     return Index(
         project=project,
         artifacts=tuple(artifacts),
-        tags=settled_tags({t: v for t, v in tags.items() if is_tag(t)}, [a.version for a in artifacts]),
+        tags=settled,
+        summary=_summary(packument, manifests.get(settled.get("latest", ""))),
         carried=msgspec.json.encode({k: v for k, v in packument.items() if k not in _NOT_CARRIED}),
         dropped=tuple(dropped),
     )
+
+
+def _summary(packument: Fields, latest: msgspec.Raw | None) -> str:
+    """Description and keywords of the latest version; of the whole where that one is silent."""
+    fields = FIELDS.decode(latest) if latest is not None else {}
+    told = [value(fields.get(key)) or value(packument.get(key)) for key in ("description", "keywords")]
+    words = [
+        word
+        for each in told
+        for word in (each if isinstance(each, list) else [each])
+        if isinstance(word, str)
+    ]
+    return " ".join(" ".join(words)[:MAX_SUMMARY].split())
 
 
 def settled_tags(tags: Mapping[str, str], remaining: Collection[str]) -> dict[str, str]:

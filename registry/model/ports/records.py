@@ -38,12 +38,13 @@ class Catalogue(Protocol):
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
+        summary: str | None = None,
     ) -> None:
         """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
         ones (never the pin; a different digest is kept in `conflict` and logged as an alarm), mark vanished
         ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and that is taken
-        back or yanked is logged as an alarm. Files of another origin are left alone. One transaction, cheap
-        when nothing changed."""
+        back or yanked is logged as an alarm. Files of another origin are left alone. `summary` is what the
+        project says it is about, None leaves that as it is. One transaction, cheap when nothing changed."""
 
     async def hold(
         self,
@@ -99,6 +100,9 @@ class Catalogue(Protocol):
 
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         """Names with rows, sorted."""
+
+    async def summaries(self, ecosystem: str, origin: str) -> Mapping[str, str]:
+        """Names with rows, sorted → what they say they are about."""
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""

@@ -233,3 +233,19 @@ def test_no_shape_of_a_packument_breaks_the_reader(shape: object) -> None:
         except SourceFailed:
             continue
         assert index.artifacts == ()
+
+
+@pytest.mark.parametrize(
+    ("latest", "whole", "expected"),
+    [
+        ({"description": "A  kite", "keywords": ["wind", "string"]}, {}, "A kite wind string"),
+        ({}, {"description": "A kite", "keywords": "wind"}, "A kite wind"),
+        ({"description": 7, "keywords": [{}, None, "x"]}, {"description": "unasked"}, "x"),
+        ({"description": "long " * 1000}, {}, ("long " * 200).strip()),
+        ({}, {}, ""),
+    ],
+)
+def test_a_summary_is_what_the_latest_version_says_it_is_about(
+    latest: dict[str, Any], whole: dict[str, Any], expected: str
+) -> None:
+    assert read(one(**latest) | whole).summary == expected

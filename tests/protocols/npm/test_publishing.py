@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.protocols.npm.world import INSTALL, Answer, Appliance, publish_document
+from tests.protocols.npm.world import INSTALL, Answer, Appliance, appliance, publish_document, verdaccio
 from tests.upstream import Tarball, make_tarball
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -163,6 +165,20 @@ async def test_a_client_that_writes_back_sees_what_policy_withholds(gateway: App
     assert set((await gateway.npm("@acme%2fpartly")).json["versions"]) == {"1.0.0"}
     assert set((await writable(gateway, "@acme%2fpartly"))["versions"]) == {"1.0.0", "2.0.0"}
     assert (await gateway.npm("@acme%2fpartly?write=true")).status == 401
+
+
+async def test_what_is_kept_outlives_a_client_that_asks_to_write_while_verdaccio_is_down(
+    tmp_path: Path,
+) -> None:
+    with contextlib.ExitStack() as running:
+        back_end = running.enter_context(verdaccio(tmp_path / "back-end"))
+        async with appliance(tmp_path, back_end) as gateway:
+            await published(gateway, "@acme/kept", "1.0.0")
+            assert (await gateway.npm("@acme%2fkept")).status == 200
+            running.close()
+            answer = await gateway.npm("@acme%2fkept?write=true", login=True)
+            assert answer.status in {502, 503}, "a client would have written back what was kept"
+            assert set((await gateway.npm("@acme%2fkept")).json["versions"]) == {"1.0.0"}
 
 
 async def test_one_version_is_unpublished_as_npm_does_it(gateway: Appliance) -> None:

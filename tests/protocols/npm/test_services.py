@@ -6,7 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.model.artifacts import Digest
 from registry.provenance.signatures import Key, RegistryKey, message
-from tests.protocols.npm.world import Answer, Appliance, BackEnds, appliance
+from tests.protocols.npm.world import POLICY, Answer, Appliance, BackEnds, appliance
 from tests.upstream import Tarball, make_tarball
 from tests.upstream.faults import Answer as Sent
 from tests.upstream.faults import status
@@ -93,6 +93,14 @@ async def test_n11_a_wrong_login_is_refused(gateway: Appliance, document: Any, e
 # N13
 
 
+async def until(asked: Callable[[], Awaitable[object]], expected: object) -> None:
+    """Ask again until the answer is as expected."""
+    for _ in range(1_000):
+        if await asked() == expected:
+            return
+    raise AssertionError(expected)
+
+
 async def found(gateway: Appliance, text: str, more: str = "") -> list[str]:
     answer = await gateway.npm(f"-/v1/search?text={text}{more}")
     assert answer.status == 200, answer.body
@@ -124,6 +132,38 @@ async def test_n13_search_pages(gateway: Appliance) -> None:
         await gateway.npm(f"paged-{number}")
     assert await found(gateway, "paged", "&size=2") == ["paged-0", "paged-1"]
     assert await found(gateway, "paged", "&size=2&from=2") == ["paged-2"]
+
+
+async def test_n13_search_reads_descriptions_and_keywords(gateway: Appliance) -> None:
+    flying, sailing = make_tarball("ornithopter", "1.0.0"), make_tarball("flaps-too", "1.0.0")
+    flying.manifest |= {"description": "A machine that Flaps", "keywords": ["wings", 7, "aloft"]}
+    gateway.upstream.add(flying, sailing)
+    for name in ("ornithopter", "flaps-too"):
+        assert (await gateway.npm(name)).status == 200
+    assert await found(gateway, "flaps") == ["flaps-too", "ornithopter"], "names come first"
+    assert await found(gateway, "keywords:wings%20machine") == ["ornithopter"]
+    assert await found(gateway, "wings%20submarine") == []
+
+
+async def test_n13_search_reads_descriptions_of_ours_once_they_are_published(gateway: Appliance) -> None:
+    assert (
+        await gateway.publish(make_tarball("@acme/whisper", "1.0.0"), description="Turns zephyrs into words")
+    ).status == 201
+    await until(lambda: found(gateway, "zephyrs"), ["@acme/whisper"])
+
+
+async def test_n13_pages_leave_nothing_out_and_count_only_what_is_shown(
+    back_end: BackEnds, tmp_path: Path
+) -> None:
+    policy = POLICY.replace('deny = ["denied"]', 'deny = ["leaf-2@*", "leaf-5"]')
+    async with appliance(tmp_path, back_end, policy=policy) as gateway:
+        for number in range(8):
+            gateway.upstream.add(make_tarball(f"leaf-{number}", "1.0.0"))
+            await gateway.npm(f"leaf-{number}")
+        pages = [await gateway.npm(f"-/v1/search?text=leaf&size=3&from={start}") for start in (0, 3, 6)]
+        names = [[each["package"]["name"] for each in page.json["objects"]] for page in pages]
+        assert names == [["leaf-0", "leaf-1", "leaf-3"], ["leaf-4", "leaf-6", "leaf-7"], []]
+        assert pages[1].json["total"] == pages[2].json["total"] == 6
 
 
 async def test_n13_search_shows_nothing_that_is_refused(gateway: Appliance) -> None:
