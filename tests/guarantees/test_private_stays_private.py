@@ -221,15 +221,19 @@ async def test_a_private_name_stays_inside_while_its_back_end_is_down(
     house: House, upstream: LyingUpstream
 ) -> None:
     """F31: no fallback to the outside, ever."""
-    upstream.add(*IMPOSTORS)
+    upstream.add(*IMPOSTORS, make_tarball("@acme/never-read", "99.0.0"))
+    await house.decree(OURS)
     await house.upload(WHEEL)
     await house.publish(SCOPED)
     await house.publish(TARBALL)
+    assert (await house.ask("/npm/@acme%2fcanary")).status == 200
     house.pypiserver.broken = house.verdaccio.broken = True
     await knock(house)
-    require_silence(upstream)
-    got = await house.ask("/npm/@acme%2fcanary")
+    got = await house.ask("/npm/@acme%2fnever-read")
     assert (got.status in {502, 503}, "Verdaccio" in got.reason) == (True, True)
+    kept = await house.ask("/npm/@acme%2fcanary")
+    assert (kept.status, b"99.0" in kept.body) == (200, False)
+    require_silence(upstream)
 
 
 async def test_a_public_name_that_is_claimed_shows_nothing_public_any_more(
