@@ -15,10 +15,12 @@ from registry.model.ports import Clock
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.settings import Settings
+from registry.sources.inherit import public_npm
 from registry.web.api.routes import api_routes
 from registry.web.at_hand import AtHand
 from registry.web.callers import Callers
 from registry.web.health import Health, Metrics, Probe
+from registry.web.lock_files import PortableLocks
 from registry.web.meaning import Meaning
 from registry.web.pages import Pages
 from registry.web.petitions import PetitionPages
@@ -43,7 +45,8 @@ def open_web(
     callers, metrics = Callers(people.identify, site), Metrics()
     health = Health(_probes(kept, sources), metrics, callers, lambda: kept.offline.on)
     read = cast("Literal['anyone', 'users']", settings.read)
-    meaning = Meaning(ECOSYSTEMS, read)
+    locks = PortableLocks(public_npm()) if settings.npm_lock_files == "portable" else None
+    meaning = Meaning(ECOSYSTEMS, read, locks)
     traffic = Traffic(
         meaning=meaning,
         gateway=line.gateway,

@@ -79,6 +79,9 @@ class Representation(msgspec.Struct, frozen=True):
     """Short and stable; part of the shelf's key: `json`, `html`, `full`, `install`."""
     content_type: str
     """The Content-Type header, whole."""
+    files: str = ""
+    """Base URL, without a slash at its end, under which files are said to be to a client that comes here all
+    the same; empty for where they are."""
 
 
 class Rendition(msgspec.Struct, frozen=True, kw_only=True, weakref=True):

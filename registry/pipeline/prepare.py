@@ -64,7 +64,9 @@ class Wanted(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str, str, str]:
         """Its part of the shelf's key."""
-        return (self.form, self.representation.name if self.representation else "", self.selector or "")
+        shown = self.representation
+        name = f"{shown.name} {shown.files}".strip() if shown else ""
+        return (self.form, name, self.selector or "")
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,9 @@ class Settings:
     """For how long an index is served without asking upstream whether it changed."""
     npm_audit: str
     """`forward` to the upstream, less the names that are ours; `local`, by imported advisories; `off`."""
+    npm_lock_files: str
+    """`ours`: npm's lock files name this appliance; `portable`: none, since npm is told addresses that
+    it replaces by those of whatever registry it is set to."""
     npm_missing_times: str
     """What npm's clients are told of versions whose time nobody tells: `epoch`, `first-sight` or `none`."""
     upstreams: Mapping[str, Upstream]
@@ -174,6 +177,7 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         cache_quota=get("cache_quota", _quota, 0),
         memory_cache=get("memory_cache", kinds.size, 64 * MIB),
         freshness=get("freshness", kinds.seconds, 600.0),
+        npm_lock_files=get("npm.lock_files", kinds.one_of("ours", "portable"), "ours"),
         npm_missing_times=get("npm.missing_times", kinds.one_of("epoch", "first-sight", "none"), "epoch"),
         npm_audit=get("npm.audit", kinds.one_of("forward", "local", "off"), "forward"),
         upstreams={name: _upstream(reader, directory, name, document_limit) for name in BACK_ENDS},

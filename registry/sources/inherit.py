@@ -88,6 +88,12 @@ async def inherit(
     }
 
 
+def public_npm() -> str:
+    """The base URL of the registry that npm takes for its own, with a slash at its end."""
+    example = urlsplit(purl2url.get_download_url("pkg:npm/a@1.0.0"))  # type: ignore[no-untyped-call]
+    return f"{example.scheme}://{example.netloc}/"
+
+
 def origin_of(url: str) -> Origin:
     """Host and port of a URL."""
     parts = urlsplit(url)
@@ -167,8 +173,7 @@ async def _npm(environ: Mapping[str, str], clients: Clients, patience: float) ->
     if clients.npm is not None:
         line = await _output([*clients.npm, "config", "get", "registry"], environ, patience)
         found.append(Inherited(_based(line), "npm config get registry"))
-    example = urlsplit(purl2url.get_download_url("pkg:npm/a@1.0.0"))  # type: ignore[no-untyped-call]
-    return [*found, Inherited(f"{example.scheme}://{example.netloc}/", "packageurl.contrib.purl2url")]
+    return [*found, Inherited(public_npm(), "packageurl.contrib.purl2url")]
 
 
 async def _output(command: Sequence[str], environ: Mapping[str, str], patience: float) -> str:

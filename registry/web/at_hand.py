@@ -107,7 +107,7 @@ class AtHand:
             index = self._gateway.index_at_once(ask, representation, root)
             if index is None or index.rendition.path:
                 return None
-            found = index_reply(request, index, cache_control(request))
+            found = index_reply(request, index, cache_control(request), self._meaning.vary(ecosystem))
         return None if found is None else Given(found, name, began)
 
     def count(self, given: Given) -> None:

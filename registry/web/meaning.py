@@ -15,6 +15,7 @@ from registry.model.events import Client
 from registry.model.indexes import Representation
 from registry.model.targets import Target, parse_target
 from registry.web.heads import Head
+from registry.web.lock_files import PortableLocks
 
 READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 REMEMBERED = 4_096
@@ -27,9 +28,16 @@ ANONYMOUS = frozenset({"ping", "login"})
 class Meaning:
     """The same for all requests, and pure: what everyone who installs the same asks is taken apart once."""
 
-    def __init__(self, ecosystems: Mapping[str, Ecosystem], read: Literal["anyone", "users"]) -> None:
+    def __init__(
+        self,
+        ecosystems: Mapping[str, Ecosystem],
+        read: Literal["anyone", "users"],
+        locks: PortableLocks | None = None,
+    ) -> None:
+        """Without `locks`, npm's lock files name this appliance."""
         self.ecosystems = ecosystems
         self._read = read
+        self._locks = locks
         self._parsed = lru_cache(REMEMBERED)(self._parse)
         self._negotiated = lru_cache(REMEMBERED)(self._negotiate)
 
@@ -42,7 +50,13 @@ class Meaning:
         self, ecosystem: Ecosystem, ask: IndexAsk | ProjectsAsk, request: Head
     ) -> Representation:
         """The form that the client accepts best, by the address where that says it. Raises NotAcceptable."""
-        return self._negotiated(ecosystem.name, ask.accept or accepted(request))
+        form = self._negotiated(ecosystem.name, ask.accept or accepted(request))
+        return form if self._locks is None or ecosystem.name != "npm" else self._locks.told(request, form)
+
+    def vary(self, ecosystem: Ecosystem) -> str:
+        """The headers that the form of an index depends on."""
+        depends = "Accept, Accept-Encoding"
+        return depends if self._locks is None or ecosystem.name != "npm" else f"{depends}, User-Agent"
 
     def require_reader(self, ask: Ask, client: Client) -> None:
         """Raises Unauthenticated where only users may read, and this is none."""

@@ -63,12 +63,14 @@ def takes_bytes(request: Head, sha256: str, size: int) -> bool:
     return whole and parse_range(request, size, etag) is not None
 
 
-def index_reply(request: Head, answer: IndexAnswer, cache_control: str) -> Reply:
+def index_reply(
+    request: Head, answer: IndexAnswer, cache_control: str, vary: str = "Accept, Accept-Encoding"
+) -> Reply:
     """A rendered index, or the 304 that says the client has it. Without a body where that lies in a file."""
     rendition = answer.rendition
     fields: dict[str, str] = {
         hdrs.ETAG: rendition.etag,
-        hdrs.VARY: "Accept, Accept-Encoding",
+        hdrs.VARY: vary,
         hdrs.CACHE_CONTROL: cache_control,
         hdrs.CONTENT_TYPE: rendition.content_type,
         hdrs.AGE: str(answer.age),

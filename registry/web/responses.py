@@ -13,10 +13,10 @@ from registry.web.replies import FILE_TYPE, Reply, accepts_gzip, index_reply
 
 
 def rendition_response(
-    request: web.BaseRequest, answer: IndexAnswer, cache_control: str
+    request: web.BaseRequest, answer: IndexAnswer, cache_control: str, vary: str = "Accept, Accept-Encoding"
 ) -> web.StreamResponse:
     """A rendered index, or the 304 that says the client has it."""
-    reply = index_reply(request, answer, cache_control)
+    reply = index_reply(request, answer, cache_control, vary)
     if reply.status == 200 and answer.rendition.path:
         return PackedResponse(answer.rendition, reply.fields, unpack=not accepts_gzip(request))
     return response_of(reply)

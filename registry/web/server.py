@@ -70,6 +70,8 @@ def application(
     app.on_response_prepare.append(_without_versions)
     routes: list[web.RouteDef] = [*pages.routes(), *health.routes(), *api]
     app.router.add_get("/-/npm/v1/attestations/{subject:.*}", traffic.handle_bare)
+    # Of a tarball that npm is told to be at its own registry, `npm pack` keeps the path alone (lock_files).
+    app.router.add_get("/{name:(@[^/]+/)?[^/]+}/-/{filename:[^/]+\\.tgz}", traffic.handle_bare)
     for name in ecosystems:
         routes.append(web.route("*", f"/{name}/{{below:.*}}", _measured(name, traffic, metrics)))
         routes.append(web.get(f"/{name}", _to_folder(site, f"/{name}/")))

@@ -123,7 +123,7 @@ class Traffic:
                 representation = self._meaning.representation(ecosystem, ask, request)
                 stay = is_publishing(request)
                 index = await self._gateway.index(ask, representation, root, client, stay=stay)
-                return rendition_response(request, index, lasting)
+                return rendition_response(request, index, lasting, self._meaning.vary(ecosystem))
             case ManifestAsk():
                 index = await self._gateway.manifest(ask, root, client)
                 return rendition_response(request, index, lasting)

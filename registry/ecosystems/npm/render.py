@@ -74,18 +74,18 @@ def stream_index(
             continue
         yield opening + msgspec.json.encode(key) + b":"
         if part is _VERSIONS:
-            yield from _versions(offered, base, abbreviated=install)
+            yield from _versions(offered, base, representation.files or base, abbreviated=install)
         else:
             yield msgspec.json.encode(part)
         opening = b","
     yield b"}"
 
 
-def _versions(offered: Iterable[Artifact], base: str, *, abbreviated: bool) -> Iterator[bytes]:
+def _versions(offered: Iterable[Artifact], base: str, files: str, *, abbreviated: bool) -> Iterator[bytes]:
     opening = b"{"
     for artifact in offered:
         yield opening + msgspec.json.encode(artifact.version) + b":"
-        yield _manifest(artifact, base, abbreviated=abbreviated)
+        yield _manifest(artifact, base, files, abbreviated=abbreviated)
         opening = b","
     yield b"{}" if opening == b"{" else b"}"
 
@@ -97,22 +97,22 @@ def render_manifest(
     offered = [a for a in index.artifacts if a.filename not in withheld]
     version = settled_tags(index.tags, [a.version for a in offered]).get(selector or "", selector)
     chosen = next((a for a in offered if a.version == version), None)
-    return None if chosen is None else _manifest(chosen, base)
+    return None if chosen is None else _manifest(chosen, base, base)
 
 
-def _manifest(artifact: Artifact, base: str, *, abbreviated: bool = False) -> bytes:
+def _manifest(artifact: Artifact, base: str, files: str, *, abbreviated: bool = False) -> bytes:
     fields = FIELDS.decode(artifact.carried)
     if abbreviated:
         fields = {key: raw for key, raw in fields.items() if key in ABBREVIATED}
         if artifact.install_script:
             fields["hasInstallScript"] = msgspec.Raw(b"true")
-    fields["dist"] = msgspec.Raw(_dist(fields["dist"], artifact, base))
+    fields["dist"] = msgspec.Raw(_dist(fields["dist"], artifact, base, files))
     return msgspec.json.encode(fields)
 
 
-def _dist(raw: msgspec.Raw, artifact: Artifact, base: str) -> bytes:
+def _dist(raw: msgspec.Raw, artifact: Artifact, base: str, files: str) -> bytes:
     dist = FIELDS.decode(raw)
-    dist["tarball"] = _text(f"{base}/{artifact_path(artifact)}")
+    dist["tarball"] = _text(f"{files}/{artifact_path(artifact)}")
     if artifact.signatures != announced_signatures(dist):  # a private one: its registry are we
         dist["signatures"] = msgspec.Raw(msgspec.json.encode(artifact.signatures))
     attestations = dist.get("attestations")

@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from registry.sources.inherit import public_npm
 from tests.fakes import FixedClock
 from tests.protocols.npm.world import INSTALL, POLICY, Appliance, BackEnds, appliance
 from tests.upstream import Tarball, make_tarball
@@ -235,3 +237,41 @@ async def test_n3_one_missing_time_among_others_is_our_first_sight(gateway: Appl
         "1.0.0": "2020-01-01",
         "1.1.0": datetime.now(UTC).date().isoformat(),
     }
+
+
+OWN_HOST = urlsplit(public_npm()).netloc
+"""Of the registry that npm takes for its own."""
+
+
+@pytest.mark.parametrize(
+    ("agent", "moved"),
+    [
+        ("npm/11.17.0 node/v24.0.0 linux x64 workspaces/false", True),
+        ("npm/10.9.9 node/v22.0.0 linux x64 workspaces/false", True),
+        ("npm/6.14.18 node/v14.0.0 linux x64", False),
+        ("pnpm/12.21.0 npm/? node/v24.0.0 linux x64", False),
+        ("yarn/1.22.22 npm/? node/v24.0.0 linux x64", False),
+        ("Bun/1.4.5", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("accept", [INSTALL, "application/json"])
+async def test_n6_n7_by_setting_npm_alone_is_told_of_its_own_registry(
+    back_end: BackEnds, tmp_path: Path, agent: str, moved: bool, accept: str
+) -> None:
+    async with appliance(tmp_path, back_end, config='[npm]\nlock_files = "portable"\n') as gateway:
+        tarball = make_tarball("@sc/moved", "1.0.0")
+        tarball.dist = {"attestations": {"url": "http://elsewhere.example/-/x", "provenance": {}}}
+        gateway.upstream.add(tarball)
+        headers = {"Accept": accept, "User-Agent": agent}
+        answer = await gateway.npm("@sc%2fmoved", headers=headers)
+        dist = answer.json["versions"]["1.0.0"]["dist"]
+        url = urlsplit(dist["tarball"])
+        assert (url.netloc == OWN_HOST, url.path.removeprefix("/npm")) == (
+            moved,
+            "/@sc/moved/-/moved-1.0.0.tgz",
+        )
+        assert dist["attestations"]["url"].startswith(gateway.url)
+        assert "User-Agent" in answer.headers["Vary"]
+        # `npm pack` keeps the path, and forgets what its registry's own has before it.
+        assert (await gateway.ask(url.path.removeprefix("/"))).raw == tarball.data
