@@ -7,6 +7,7 @@ bytes; pins stay always. What is private lies on a volume of its own, which is n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import apsw
 
+from registry.errors import Unavailable
 from registry.model.artifacts import Holding
 from registry.model.names import Project
 from registry.model.warehouse import Kept, Taken
@@ -129,8 +131,9 @@ class Warehouse:
         return Taken(files=files, bytes=taken)
 
     async def note_uses(self) -> None:
-        """Write down when files were asked for."""
-        await self._blobs.flush_uses()
+        """Write down when files were asked for; with a disk that is full, some look older than they are."""
+        with contextlib.suppress(Unavailable):
+            await self._blobs.flush_uses()
 
     async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
         """Names and sizes of files after that name, in order, so many at most."""
