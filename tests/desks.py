@@ -35,13 +35,14 @@ from registry.web.api.routes import api_routes
 from registry.web.problems import error_response
 from tests.fakes import (
     AdvisoriesInMemory,
+    BlobsInDirectory,
     CatalogueInMemory,
     CheckpointsInMemory,
     OfflineSwitchInMemory,
     PetitionsInMemory,
     PolicyStoreInMemory,
     RefusalsInMemory,
-    WarehouseInMemory,
+    WarehouseInDirectory,
 )
 from tests.identity.world import World
 from tests.policy.worlds import GUARDED, KNOWN
@@ -106,7 +107,7 @@ class DeskWorld:
         nothing: Any = None
         self.cache = CacheOperations(
             ecosystems=ECOSYSTEMS,
-            warehouse=WarehouseInMemory(),
+            warehouse=WarehouseInDirectory(self.catalogue, BlobsInDirectory(self.folder / "blobs")),
             catalogue=self.catalogue,
             policy=self.policy,
             resolver=nothing,

@@ -7,6 +7,8 @@ import contextlib
 import hashlib
 import itertools
 import secrets
+import shutil
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -229,6 +231,8 @@ class BlobsInDirectory:
         self.root.mkdir(exist_ok=True)
         self.failure: Exception | None = None
         self.place = PlaceAtHand()
+        self.used: dict[str, float] = {}
+        """When blobs were asked for."""
 
     async def stage(self, size_hint: int | None = None) -> StagingInDirectory:
         if self.failure is not None:
@@ -239,6 +243,7 @@ class BlobsInDirectory:
         path = self.root / sha256
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             return None
+        self.used[sha256] = time.time()
         return path
 
     def at_once(self, sha256: str) -> Path | None:
@@ -514,48 +519,86 @@ class RefusalsInMemory:
         return self._explained.get(refusal_id)
 
 
-class WarehouseInMemory:
-    """Warehouse: nothing is in it."""
+class WarehouseInDirectory:
+    """Warehouse over blobs as plain files; there are no documents, and nothing is kept of what was damaged."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalogue: CatalogueInMemory, blobs: BlobsInDirectory) -> None:
         self.at = ""
+        self._catalogue = catalogue
+        self._blobs = blobs
 
     async def measure(self) -> Kept:
+        rows, files = self._rows(), self._files()
+        sizes = [path.stat().st_size for path in files if path.name in rows]
+        orphans = [path.stat().st_size for path in files if path.name not in rows]
         return Kept(
-            files=0,
-            bytes=0,
+            files=len(sizes),
+            bytes=sum(sizes),
             documents=0,
             documents_bytes=0,
-            orphans=0,
-            orphans_bytes=0,
+            orphans=len(orphans),
+            orphans_bytes=sum(orphans),
             damaged=0,
             damaged_bytes=0,
-            free=0,
+            free=shutil.disk_usage(self._blobs.root).free,
         )
 
     async def collect(self, *, dry_run: bool) -> Taken:
-        return Taken(files=0, bytes=0)
+        rows, oldest = self._rows(), time.time() - 24 * 3600
+        return self._taken(
+            [path for path in self._files() if path.name not in rows and path.stat().st_mtime < oldest],
+            dry_run=dry_run,
+        )
 
     async def shrink(self, quota: int, *, dry_run: bool) -> Taken:
-        return Taken(files=0, bytes=0)
+        rows, hour_ago = self._rows(), time.time() - 3600
+        used = {path: self._blobs.used.get(path.name, 0.0) for path in self._files() if path.name in rows}
+        left, chosen = sum(path.stat().st_size for path in used), []
+        for path in sorted(used, key=lambda path: used[path] or rows[path.name].first_seen.timestamp()):
+            if left > quota and used[path] < hour_ago:
+                left -= path.stat().st_size
+                chosen.append(path)
+        for path in chosen if not dry_run else ():
+            row = rows[path.name]
+            await self._catalogue.release(row.artifact.project, row.artifact.filename)
+        return self._taken(chosen, dry_run=dry_run)
 
     async def note_uses(self) -> None:
         return None
 
     async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
-        return ()
+        found = [(path.name, path.stat().st_size) for path in self._files() if path.name > after]
+        return tuple(sorted(found)[:limit])
 
     async def sound(self, sha256: str) -> bool:
-        return True
+        path = self._blobs.root / sha256
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            return True
+        path.unlink()
+        return False
 
     async def holders(self, sha256: str) -> tuple[Holding, ...]:
-        return ()
+        rows = self._catalogue.rows.values()
+        return tuple(row for row in rows if row.blob == sha256 and row.origin == "public")
 
     async def position(self) -> str:
         return self.at
 
     async def set_position(self, sha256: str) -> None:
         self.at = sha256
+
+    def _rows(self) -> dict[str, Holding]:
+        rows = self._catalogue.rows.values()
+        return {row.blob: row for row in rows if row.blob and row.origin == "public"}
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._blobs.root.iterdir() if len(path.name) == 64]
+
+    def _taken(self, paths: Sequence[Path], *, dry_run: bool) -> Taken:
+        sizes = [path.stat().st_size for path in paths]
+        for path in paths if not dry_run else ():
+            path.unlink()
+        return Taken(files=len(sizes), bytes=sum(sizes))
 
 
 class OfflineSwitchInMemory:

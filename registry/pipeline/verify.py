@@ -286,7 +286,8 @@ class Verifier:
         found = await self._inspected(holding, path)
         await self._judge(holding, found)
         metadata = await self._keep_quietly(holding, found)
-        event = self._ingested(holding, sha256, size, source, revision, verdict)
+        computed = " ".join(map(str, staging.digests))
+        event = self._ingested(holding, sha256, size, source, revision, {"computed": computed, **verdict})
         await self._catalogue.hold(artifact.project, artifact.filename, sha256, size, event, metadata)
         if artifact.size is None or found.mismatch or _offers_more(holding, metadata):
             await self._tell(artifact.project)  # its index can say more now
@@ -366,7 +367,7 @@ class Verifier:
         size: int,
         source: Source,
         revision: str,
-        verdict: Mapping[str, str],
+        more: Mapping[str, str],
     ) -> Event:
         artifact = holding.artifact
         return Event(
@@ -385,7 +386,7 @@ class Verifier:
                 "size": size,
                 "origin": holding.origin,
                 "policy": revision,
-                **verdict,
+                **more,
             },
         )
 

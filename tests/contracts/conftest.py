@@ -15,17 +15,21 @@ from registry.model.ports import (
     Catalogue,
     Checkpoints,
     Documents,
+    OfflineSwitch,
     Petitions,
     PolicyStore,
     ProvenanceLog,
     Refusals,
+    Warehouse,
 )
 from registry.storage.accounts import Accounts as StoredAccounts
 from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
+from registry.storage.offline_switch import OfflineSwitch as StoredSwitch
 from registry.storage.petitions import Petitions as StoredPetitions
 from registry.storage.policy_store import PolicyStore as StoredPolicy
 from registry.storage.refusals import Refusals as StoredRefusals
+from registry.storage.warehouse import Warehouse as StoredWarehouse
 from tests import fakes
 from tests.specimens import opened
 
@@ -44,23 +48,28 @@ class Ports:
     checkpoints: Checkpoints
     advisories: Advisories
     petitions: Petitions
+    warehouse: Warehouse
+    offline: OfflineSwitch
 
 
 @pytest.fixture(params=["real", "fake"])
 async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ports]:
     if request.param == "fake":
         log = fakes.LogInMemory()
+        blobs, catalogue = fakes.BlobsInDirectory(tmp_path / "blobs"), fakes.CatalogueInMemory(log)
         yield Ports(
             log,
-            fakes.BlobsInDirectory(tmp_path / "blobs"),
+            blobs,
             fakes.DocumentsInMemory(),
-            fakes.CatalogueInMemory(log),
+            catalogue,
             fakes.RefusalsInMemory(log),
             fakes.PolicyStoreInMemory(log),
             fakes.AccountsInMemory(log),
             fakes.CheckpointsInMemory(log),
             fakes.AdvisoriesInMemory(log),
             fakes.PetitionsInMemory(log),
+            fakes.WarehouseInDirectory(catalogue, blobs),
+            fakes.OfflineSwitchInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
@@ -75,4 +84,6 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredCheckpoints(storage.database),
             StoredAdvisories(storage.database),
             StoredPetitions(storage.database),
+            StoredWarehouse(storage.volume, storage.database, storage.blobs),
+            StoredSwitch(storage.database),
         )

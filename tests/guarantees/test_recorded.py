@@ -36,6 +36,12 @@ async def test_an_ingest_says_whence_and_a_delivery_to_whom(
     detail = ingest["detail"]
     assert detail["url"].startswith(upstream.origin)
     assert detail["pin"] in detail["announced"]
+    assert set(detail["computed"].split()) == {
+        f"sha256:{sha256}",
+        f"sha512:{hashlib.sha512(package.data).hexdigest()}",
+    }
+    if package is TARBALL:
+        assert detail["pin"].startswith("sha512:")
     assert (detail["size"], detail["policy"]) == (len(package.data), house.policy.current.revision)
     anonymous, named = house.rows("delivery")
     assert [anonymous["sha256"], named["sha256"]] == [sha256, sha256]
