@@ -99,9 +99,13 @@ class Client:
         self._offline = offline
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._breakers: dict[Origin, Breaker] = {}
+        self._under_way: set[asyncio.Timeout] = set()
 
     async def close(self) -> None:
-        """End all connections; the client can be used again."""
+        """Break off what is under way and end all connections; the client can be used again."""
+        now = asyncio.get_running_loop().time()
+        for each in self._under_way:
+            each.reschedule(now)
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
@@ -155,11 +159,13 @@ class Client:
         permit = Permit(url, self.home.named)
         breaker = self._breaker(Origin.of(url))
         patience = size / SLOWEST_UPLOAD + UPLOAD_PATIENCE
-        with breaker.attempt():
-            complete = {**headers, "Accept-Encoding": "identity"}
-            async with await self._ask(method, permit, complete, data, patience) as response:
-                self._check_status(response, breaker)
-                return _reply(response, await read_document(response, self.limits, self.name))
+        complete = {**headers, "Accept-Encoding": "identity"}
+        async with self._breakable():
+            with breaker.attempt():
+                async with await self._ask(method, permit, complete, data, patience) as response:
+                    self._check_status(response, breaker)
+                    return _reply(response, await read_document(response, self.limits, self.name))
+        raise AssertionError  # it returns or raises
 
     async def probe(self, method: str, path: str) -> str | None:
         """Ask for a path and read nothing: None when the source answers, else a sentence on what fails."""
@@ -179,8 +185,30 @@ class Client:
     async def _exchange(
         self, method: str, url: URL, headers: Mapping[str, str], rule: Rule
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
-        """One attempt with all its redirects; the body is read inside, so that it counts for the breaker."""
+        """One attempt with all its redirects; the body is read inside, so that it counts for the breaker, and
+        so that `close` breaks it off, which says nothing for or against the source."""
         self._require_online()
+        async with self._breakable(), self._followed(method, url, headers, rule) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _breakable(self) -> AsyncGenerator[None]:
+        """What `close` breaks off."""
+        try:
+            async with asyncio.timeout(None) as under_way:
+                self._under_way.add(under_way)
+                try:
+                    yield
+                finally:
+                    self._under_way.discard(under_way)
+        except TimeoutError as exc:
+            self._require_online()
+            raise Unavailable(f"{self.name} was being asked when its connections were ended.", 1) from exc
+
+    @asynccontextmanager
+    async def _followed(
+        self, method: str, url: URL, headers: Mapping[str, str], rule: Rule
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         permit = await rule.admit(url)
         for _ in range(self.limits.redirects + 1):
             breaker = self._breaker(Origin.of(permit.url))

@@ -43,7 +43,7 @@ from registry.storage.schema import MIGRATIONS
 FORMAT = 1
 _KEY = "data/keys/log-key"
 _DATABASE = "data/registry.db"
-_SKIPPED = frozenset({"volume", "spool", "shelf", "log", "tmp", "bad", "lock"})
+_SKIPPED = frozenset({"volume", "spool", "shelf", "indexes", "log", "tmp", "bad", "lock"})
 """Folders below the data directory, and below private/, that are made again or nobody needs."""
 _LARGEST_MANIFEST = 256 << 20
 _PAGES = 4_096
