@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import io
 import shutil
 import tarfile
@@ -86,13 +87,66 @@ async def test_a_backup_under_load_is_of_one_moment(stocked: House, tmp_path: Pa
         await asyncio.gather(*clients)
 
 
+async def test_whatever_is_published_meanwhile_every_row_in_a_backup_has_its_bytes(
+    stocked: House, tmp_path: Path
+) -> None:
+    """F23: the archives are of moments between publications, never of the middle of one."""
+    house, archives, published, news = stocked, [], 0, asyncio.Event()
+
+    async def publish(name: str) -> None:
+        nonlocal published
+        number = 0
+        while len(archives) < 3:
+            number += 1
+            wheel = make_wheel(name, f"1.{number}", padding=30_000)
+            tarball = make_tarball(f"@acme/{name}", f"1.{number}.0")
+            assert (await house.upload(wheel)).status == 200
+            assert (await house.publish(tarball)).status == 201
+            for package in (wheel, tarball):
+                assert (await house.fetch(package)).is_whole(package.data)
+            published += 2
+            news.set()
+
+    publishing = [asyncio.create_task(publish(name)) for name in ("acme-a", "acme-b")]
+    for number in range(3):
+        before = published
+        while published < before + 2:
+            news.clear()
+            await news.wait()
+        archive = tmp_path / f"{number}.tar.gz"
+        await asyncio.to_thread(create, house, archive)
+        archives.append(archive)
+    await asyncio.gather(*publishing)
+
+    counts = []
+    for archive in archives:
+        restored = tmp_path / f"restored-{archive.name}"
+        await asyncio.to_thread(backup.restore, archive, restored)
+        connection = connect(restored / "registry.db")
+        held = connection.execute(
+            "SELECT blob FROM artifact WHERE origin = 'private' AND blob IS NOT NULL"
+        ).fetchall()
+        connection.close()
+        for (name,) in held:
+            blob = str(name)
+            path = restored / "private" / "blobs" / "blobs" / "sha256" / blob[:2] / blob
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == blob
+        counts.append(len(held))
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1], "something was published in between"
+
+
 async def test_the_public_cache_is_not_in_it_and_nothing_is_left_beside_it(
     stocked: House, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
     made = await asyncio.to_thread(create, stocked, folder / "b.tar.gz")
-    assert not [name for name in made.files if "/volume/" in name or "spool" in name or name.endswith("-wal")]
+    assert not [
+        name
+        for name in made.files
+        if "/volume/" in name or "spool" in name or "/indexes/" in name or name.endswith("-wal")
+    ]
     assert [path.name for path in folder.iterdir()] == ["b.tar.gz"]
 
 
