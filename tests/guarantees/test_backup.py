@@ -91,7 +91,8 @@ async def test_whatever_is_published_meanwhile_every_row_in_a_backup_has_its_byt
     stocked: House, tmp_path: Path
 ) -> None:
     """F23: the archives are of moments between publications, never of the middle of one."""
-    house, archives, published, news = stocked, [], 0, asyncio.Event()
+    house, published, news = stocked, 0, asyncio.Event()
+    archives: list[Path] = []
 
     async def publish(name: str) -> None:
         nonlocal published
