@@ -74,13 +74,14 @@ def make_wheel(
     version: str,
     *,
     requires: Sequence[str] = (),
+    extras: Sequence[str] = (),
     modules: Mapping[str, str] | None = None,
     requires_python: str | None = None,
     padding: int = 0,
 ) -> Distribution:
     """A pure wheel with one module, or those of `modules` (path → text), and `padding` bytes that don't compress."""
     stem = f"{normalised(name).replace('-', '_')}-{version}"
-    metadata = _core_metadata(name, version, requires, requires_python)
+    metadata = _core_metadata(name, version, requires, requires_python, extras)
     files = {
         f"{normalised(name).replace('-', '_')}.py": f"__version__ = {version!r}\n",
         **(modules or {}),
@@ -146,9 +147,16 @@ def make_tarball(
     return Tarball(name=name, version=version, data=_tar_gz(files), manifest=manifest)
 
 
-def _core_metadata(name: str, version: str, requires: Sequence[str], requires_python: str | None) -> str:
+def _core_metadata(
+    name: str,
+    version: str,
+    requires: Sequence[str],
+    requires_python: str | None,
+    extras: Sequence[str] = (),
+) -> str:
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Summary: made by the tests"]
     lines += [f"Requires-Python: {requires_python}"] if requires_python else []
+    lines += [f"Provides-Extra: {extra}" for extra in extras]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     return "\n".join(lines) + "\n"
 
