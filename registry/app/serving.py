@@ -7,13 +7,17 @@ import gc
 import logging
 import signal
 import socket
+from collections.abc import Callable
 
 from registry import __version__
 from registry.app import assemble
 from registry.app.background import watch
+from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError
 from registry.pipeline.heap import spare_memory
+from registry.policy.names import shipped_names
 from registry.settings import Settings
+from registry.storage.name_lists import NameLists
 from registry.web.certificate import Certificate
 from registry.web.journal import write_journal
 from registry.web.server import listen
@@ -21,11 +25,22 @@ from registry.web.server import listen
 journal = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigurationError before anything is served."""
+def load(settings: Settings) -> None:
+    """What workers have in common and never change: with it in memory, they are forked."""
     spare_memory()
     write_journal(settings.log_level)
-    asyncio.run(serve(settings, bound_socket(settings)))
+    lists = NameLists(settings.data / "names")
+    for ecosystem in ECOSYSTEMS:
+        if lists.read(ecosystem) is None:
+            shipped_names(ecosystem).warm()
+
+
+def run(settings: Settings, told: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; `told` is called once requests are answered. Raises ConfigurationError
+    before anything is served."""
+    spare_memory()
+    write_journal(settings.log_level)
+    asyncio.run(serve(settings, bound_socket(settings), told))
 
 
 def bound_socket(settings: Settings) -> socket.socket:
@@ -40,7 +55,7 @@ def bound_socket(settings: Settings) -> socket.socket:
         ) from error
 
 
-async def serve(settings: Settings, sock: socket.socket) -> None:
+async def serve(settings: Settings, sock: socket.socket, told: Callable[[], None] = lambda: None) -> None:
     """The gateway, from assembled to drained."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -51,15 +66,21 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         reloads: set[asyncio.Task[None]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(policy.reload())))
-        runner = await listen(app, sock, certificate.context if certificate is not None else None)
-        watches = [asyncio.create_task(watch([settings.policy], policy.reload))]
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(policy.look_again())))
+        runner = await listen(
+            app,
+            sock,
+            certificate.context if certificate is not None else None,
+            shared=settings.workers > 1,
+        )
+        watches = [asyncio.create_task(watch([settings.policy], policy.look_again))]
         if certificate is not None:
             files = [path for path in (settings.tls_certificate, settings.tls_key) if path is not None]
             watches.append(asyncio.create_task(watch(files, certificate.reload)))
         gc.collect()
         gc.freeze()  # what is here now stays: looking through it again and again would hold the loop up
         journal.info("serving", extra={"host": settings.host, "port": settings.port, "version": __version__})
+        told()
         try:
             await stop.wait()
         finally:

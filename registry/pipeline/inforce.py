@@ -183,6 +183,12 @@ class JoinedPolicy:
         async with self._turn:
             await self._renew(self._tell)
 
+    async def look_again(self) -> None:
+        """Reload because the file may have changed; what another process has told of already isn't told of
+        again."""
+        await self.catch_up()
+        await self.reload()
+
     @property
     def is_behind(self) -> bool:
         """Whether something was changed, in whichever process, that isn't in force here yet."""
@@ -213,15 +219,20 @@ class JoinedPolicy:
             if error.problems != self.problems:
                 self.problems = error.problems
                 if tell is not None:
+                    seen = self._raised(seen)
                     await tell("broken", str(error))
             policy = await self._joined_as_it_was()
         if policy.revision != self.current.revision:
             self._current = policy
             if tell is not None:
-                before, after = self._edition.bump()
-                seen = after if before == seen else seen
+                seen = self._raised(seen)
                 await tell("reloaded", f"policy {policy.revision} is in force")
         self._seen = seen
+
+    def _raised(self, seen: int) -> int:
+        """Have the others follow; gives the edition that is in force here then."""
+        before, after = self._edition.bump()
+        return after if before == seen else seen
 
     async def _joined_as_it_was(self) -> engine.Policy:
         """The last good file with the rows of now; the policy in force where even that can't be."""

@@ -191,10 +191,6 @@ def _read(reader: Reader, environ: Mapping[str, str], directory: Path) -> Settin
         reader.problems.append(
             f"{reader.place('tls_key')}: a key without its certificate; set tls_certificate too."
         )
-    if settings.workers > 1:
-        reader.problems.append(
-            f"{reader.place('workers')}: more than one gateway process isn't offered yet; set it to 1."
-        )
     for name, upstream in settings.upstreams.items():
         if upstream.url is not None and is_ours(upstream.url, settings.origins):
             place = reader.place(f"{name}.upstream")

@@ -291,8 +291,12 @@ class GuardedSite(web.SockSite):
         door: Door,
         make: Callable[[], asyncio.Protocol],
         tls: ssl.SSLContext | None,
+        *,
+        shared: bool = False,
     ) -> None:
-        """`make` makes what is behind the door for each connection."""
+        """`make` makes what is behind the door for each connection; a `shared` socket has other processes
+        that accept from it."""
+        self._at_once = 1 if shared else BACKLOG
         super().__init__(runner, sock, backlog=BACKLOG, ssl_context=tls)
         self._guarded = (door, make, sock, tls)
 
@@ -304,6 +308,8 @@ class GuardedSite(web.SockSite):
             door.guarded(make),
             sock=sock,
             ssl=tls,
-            backlog=BACKLOG,
+            # asyncio accepts so many in a row: all of a crowd would be the first worker's.
+            backlog=self._at_once,
             ssl_handshake_timeout=door.head_seconds if tls is not None else None,
         )
+        sock.listen(BACKLOG)

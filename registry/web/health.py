@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 
@@ -10,6 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from registry.errors import Forbidden, Unauthenticated
 from registry.web.callers import Callers
@@ -25,7 +27,12 @@ class Metrics:
     """Counters for Prometheus."""
 
     def __init__(self) -> None:
+        # Where several processes count, each does so in files, and whoever is asked adds them up.
+        together = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self.registry = CollectorRegistry()
+        self._shown = CollectorRegistry() if together else self.registry
+        if together:
+            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
         self._requests = Counter(
             "registry_requests",
             "Requests of packaging clients.",
@@ -42,10 +49,17 @@ class Metrics:
         # Finding what is counted by its labels costs more than counting.
         self._by_labels: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
         self._offline = Gauge(
-            "registry_offline", "1 while no upstream is asked, on purpose.", registry=self.registry
+            "registry_offline",
+            "1 while no upstream is asked, on purpose.",
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
         )
         self._ready = Gauge(
-            "registry_part_ready", "1 for each part that is ready.", ("part",), registry=self.registry
+            "registry_part_ready",
+            "1 for each part that is ready.",
+            ("part",),
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
         )
 
     def count(self, ecosystem: str, method: str, status: int, cache: str, began: float) -> None:
@@ -58,6 +72,10 @@ class Metrics:
             found = self._by_labels[key] = requests, self._seconds.labels(ecosystem)
         found[0].inc()
         found[1].observe(perf_counter() - began)
+
+    def exposition(self) -> bytes:
+        """What Prometheus reads, of all processes. Blocks."""
+        return generate_latest(self._shown)
 
     def offline(self, *, on: bool) -> None:
         """Whether upstreams are asked."""
@@ -123,7 +141,7 @@ class Health:
         if not client.admin:
             raise Forbidden("Metrics are for admins; use an admin's token.")
         await self.look()
-        body = await asyncio.to_thread(generate_latest, self._metrics.registry)
+        body = await asyncio.to_thread(self._metrics.exposition)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 
     async def look(self) -> dict[str, str | None]:

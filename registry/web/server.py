@@ -84,9 +84,12 @@ def application(
 
 
 async def listen(
-    app: web.Application, sock: socket.socket, tls: ssl.SSLContext | None = None
+    app: web.Application, sock: socket.socket, tls: ssl.SSLContext | None = None, *, shared: bool = False
 ) -> web.AppRunner:
-    """Serve `app` on a bound socket until the runner's `cleanup()`, which lets downloads finish."""
+    """Serve `app` on a bound socket until the runner's `cleanup()`, which lets downloads finish.
+
+    From a `shared` socket, other processes accept connections too.
+    """
     limits: dict[str, Any] = {
         "access_log": None,
         "keepalive_timeout": 75,
@@ -100,7 +103,7 @@ async def listen(
     make: Callable[[], asyncio.Protocol] = runner.server
     if AT_HAND in app:
         make = connections(runner.server, app[DOOR], app[AT_HAND], limits)
-    await GuardedSite(runner, sock, app[DOOR], make, tls).start()
+    await GuardedSite(runner, sock, app[DOOR], make, tls, shared=shared).start()
     return runner
 
 

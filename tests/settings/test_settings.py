@@ -82,7 +82,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_key(tmp_path: Path) -> 
     found = problems(
         {
             "REGISTRY_PORT": "99999",
-            "REGISTRY_WORKERS": "2",
+            "REGISTRY_WORKERS": "0",
             "REGISTRY_CA_FILE": "nowhere.pem",
             "REGISTRY_PUBLIC_URL": "https://u:p@registry.lan/?x",
             "REGISTRY_TRUSTED_PROXIES": "proxy",
@@ -116,10 +116,6 @@ def test_an_unknown_setting_is_a_mistake_and_the_nearest_is_named(
 
 def test_variables_of_the_command_are_no_mistake(tmp_path: Path) -> None:
     load_settings({"REGISTRY_URL": "http://elsewhere:8080", "REGISTRY_TOKEN": "secret"}, tmp_path)
-
-
-def test_more_workers_say_that_they_are_not_offered_yet(tmp_path: Path) -> None:
-    assert "isn't offered yet" in problems({"REGISTRY_WORKERS": "4"}, tmp_path)[0]
 
 
 def test_a_named_file_has_to_exist_and_the_usual_one_may_be_missing(tmp_path: Path) -> None:

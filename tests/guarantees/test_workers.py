@@ -1,0 +1,198 @@
+"""Several processes on one port are one appliance: one fetch, one policy, one log, whoever answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.guarantees.crew import Crew, open_crew
+from tests.guarantees.house import House, path_of
+from tests.upstream import LyingUpstream, faults, make_wheel
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
+OLD, NEW = make_wheel("ours", "1.0"), make_wheel("ours", "1.1")
+
+
+@pytest.fixture
+async def crew(tmp_path: Path, upstream: LyingUpstream) -> AsyncIterator[Crew]:
+    async with open_crew(tmp_path, upstream) as opened:
+        yield opened
+
+
+async def call(house: House, method: str, path: str, body: str = "", status: int = 200) -> object:
+    headers = {**house.admin, "Content-Type": "application/json"}
+    got = await house.ask(f"/api/v1/{path}", method=method, headers=headers, data=body or None)
+    assert got.status == status, got.body
+    return got.json
+
+
+async def intact(house: House) -> bool:
+    found = await call(house, "GET", "audit/verify")
+    assert isinstance(found, dict)
+    return bool(found["intact"])
+
+
+@pytest.mark.parametrize(
+    ("clients", "size"),
+    [(100, 2_000_000), pytest.param(500, 50_000_000, marks=pytest.mark.long)],
+    ids=["a hundred", "five hundred for 50 MB"],
+)
+async def test_a_crowd_at_all_workers_for_one_cold_wheel_makes_one_request(
+    crew: Crew, upstream: LyingUpstream, clients: int, size: int
+) -> None:
+    wheel = make_wheel("heavy", "1.0", padding=size)
+    upstream.add(wheel)
+    path = await crew.learn(wheel)
+    upstream.lie(faults.late(0.5), "/files/*")
+    got = await asyncio.gather(*(_digest(crew, path) for _ in range(clients)))
+    assert set(got) == {hashlib.sha256(wheel.data).hexdigest()}
+    assert len(upstream.asked("/files/*")) == 1
+    assert len(crew.rows("delivery")) == clients
+    assert len(crew.rows("ingest")) == 1
+    assert await intact(crew)
+
+
+async def _digest(crew: Crew, path: str) -> str:
+    """What one of a crowd receives."""
+    response = await crew.begin(path)
+    received = hashlib.sha256()
+    async with response:
+        async for piece in response.content.iter_any():
+            received.update(piece)
+    return received.hexdigest()
+
+
+async def test_what_one_worker_was_told_counts_in_the_other_with_the_next_request(
+    crew: Crew, upstream: LyingUpstream
+) -> None:
+    wheel, good = make_wheel("demo", "1.0"), make_wheel("demo", "0.9")
+    upstream.add(wheel, good)
+    for worker in (0, 1):
+        with crew.only(worker):
+            for package in (wheel, good):
+                assert (await crew.fetch(package)).is_whole(package.data)
+    with crew.only(0):
+        entry = await call(
+            crew,
+            "POST",
+            "recalls",
+            '{"ecosystem":"pypi","name":"demo","version":"1.0","reason":"steals"}',
+            201,
+        )
+        assert isinstance(entry, dict)
+    with crew.only(1):
+        for path in (path_of(wheel), f"{path_of(wheel)}.metadata"):
+            assert (await crew.ask(path)).status == 403
+        files = {file["filename"]: file for file in (await crew.index("demo"))["files"]}
+        assert "steals" in files[wheel.filename]["yanked"]
+        number = entry["entry"]["id"]
+        await call(crew, "DELETE", f"recalls/{number}?reason=no")
+    with crew.only(0):
+        assert (await crew.ask(path_of(wheel))).is_whole(wheel.data)
+
+
+async def test_what_is_published_and_yanked_at_one_worker_is_so_at_the_other(
+    crew: Crew, upstream: LyingUpstream
+) -> None:
+    for worker, wheel in ((0, OLD), (1, NEW)):
+        with crew.only(worker):
+            assert (await crew.upload(wheel)).status == 200
+        with crew.only(1 - worker):
+            assert (await crew.fetch(wheel)).is_whole(wheel.data)
+    with crew.only(0):
+        await call(crew, "POST", "private/yank", '{"name":"ours","version":"1.0","reason":"broken"}')
+    with crew.only(1):
+        files = {file["filename"]: file for file in (await crew.index("ours"))["files"]}
+        assert files[OLD.filename]["yanked"] == "broken"
+    assert not upstream.asked("*ours*")
+
+
+async def test_a_revoked_token_opens_no_worker(crew: Crew) -> None:
+    with crew.only(0):
+        made = await call(crew, "POST", "tokens", '{"account":"admin","scope":"admin"}', 201)
+    assert isinstance(made, dict)
+    headers = {"Authorization": f"Bearer {made['text']}"}
+    for worker in (0, 1):
+        with crew.only(worker):
+            assert (await crew.ask("/api/v1/users", headers=headers)).status == 200
+    with crew.only(0):
+        await call(crew, "DELETE", f"tokens/{made['token']['id']}")
+    with crew.only(1):
+        assert (await crew.ask("/api/v1/users", headers=headers)).status == 401
+
+
+async def test_a_killed_worker_is_replaced_and_what_it_fetched_is_fetched_by_another(
+    crew: Crew, upstream: LyingUpstream
+) -> None:
+    wheel, other = make_wheel("heavy", "1.0", padding=2_000_000), make_wheel("light", "1.0")
+    upstream.add(wheel, other)
+    path = await crew.learn(wheel)
+    upstream.lie(faults.drip(1_000, 0.05), "/files/heavy*", times=1)
+    victim = crew.pids[0]
+    with crew.only(0):
+        leading = await _opened(crew, path)
+        while not upstream.asked("/files/*"):  # noqa: ASYNC110  there is no event to wait for
+            await asyncio.sleep(0.01)
+    with crew.only(1):
+        following = asyncio.create_task(crew.ask(path))
+        await asyncio.sleep(0)
+        os.kill(victim, signal.SIGKILL)
+        leading.close()
+        assert (await following).is_whole(wheel.data)
+        assert (await crew.fetch(other)).is_whole(other.data)
+    await leading.wait_closed()
+    await crew.all_serve()
+    assert victim not in crew.pids
+    for worker in (0, 1):
+        with crew.only(worker):
+            assert (await crew.ask(path)).is_whole(wheel.data)
+    crew.require_sound()
+    assert await intact(crew)
+
+
+async def _opened(crew: Crew, path: str) -> asyncio.StreamWriter:
+    """A request whose answer nobody waits for."""
+    _, writer = await asyncio.open_connection(*crew.address)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await writer.drain()
+    return writer
+
+
+async def test_metrics_are_those_of_all_workers(crew: Crew) -> None:
+    for worker in (0, 1):
+        with crew.only(worker):
+            for _ in range(5):
+                await crew.ask("/npm/-/ping")
+    for worker in (0, 1):
+        with crew.only(worker):
+            text = (await crew.ask("/metrics", headers=crew.admin)).body.decode()
+            pings = [line for line in text.splitlines() if line.startswith("registry_requests_total")]
+            assert sum(float(line.rpartition(" ")[2]) for line in pings) == 10, text
+            assert "registry_offline 0.0" in text
+
+
+async def test_nothing_is_left_when_the_parent_is_killed(crew: Crew) -> None:
+    workers = crew.pids
+    crew.parent.kill()
+    crew.parent.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def test_mistakes_are_told_once_and_nothing_is_started_again(
+    tmp_path: Path, upstream: LyingUpstream
+) -> None:
+    crew = Crew(tmp_path, upstream)
+    crew.policy_file.write_text("this is no policy")
+    with pytest.raises(AssertionError, match="these settings can't be used"):
+        await crew.start()
+    assert crew.parent.wait() == 2
+    await crew.stop()
+    for back_end in (crew.pypiserver, crew.verdaccio):
+        back_end.socket.close()
