@@ -7,7 +7,7 @@ Files that no installer takes any more (eggs, versions from before PEP 440) are 
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -56,9 +56,11 @@ CLOCK_SKEW = timedelta(minutes=10)
 """How far a source's clock may run ahead of ours before its times count as made up."""
 
 _HEX_LENGTHS = {"sha512": 128, "sha384": 96, "sha256": 64, "sha1": 40, "md5": 32}
-_HEX = frozenset(string.hexdigits)
-_PLAIN = frozenset(string.ascii_letters + string.digits + "._-+!%/")
-"""Of URLs that mean the same wherever they stand."""
+_HEX = re.compile(r"[0-9a-fA-F]*")
+_PRINTED = re.compile(r"[!-\[\]-~]*")
+"""ASCII letters, digits and signs, but no space and no backslash."""
+_PLAIN = re.compile(r"[A-Za-z0-9._+!%/-]*")
+"""URLs without a scheme, query or fragment, which mean the same wherever they stand."""
 SPOKEN = ("application/vnd.pypi.simple.v1+json", "application/json")
 _WRITTEN = ("application/vnd.pypi.simple.v1+html", "text/html")
 
@@ -100,6 +102,21 @@ class Detail(msgspec.Struct, rename="kebab"):
     project_status: _Status | None = None
 
 
+class _Sound(msgspec.Struct, rename="kebab"):
+    """The same, of which every entry can be read: quicker, and what sources send."""
+
+    files: list[Entry]
+    meta: Meta = Meta()
+    name: str | None = None
+    versions: list[Any] = []
+    project_status: _Status | None = None
+
+    def detail(self) -> Detail:
+        """What it says beside its files."""
+        return Detail([], self.meta, self.name, self.versions, self.project_status)
+
+
+_SOUND = msgspec.json.Decoder(_Sound)
 _DETAIL = msgspec.json.Decoder(Detail)
 _ENTRY = msgspec.json.Decoder(Entry)
 
@@ -116,7 +133,7 @@ def read_index(project: Project, document: Document) -> Index:
         raise _failed(project, f"it is of version {shown(detail.meta.api_version)}, and we read 1")
     if detail.name is not None and not _is_name_of(project, detail.name):
         raise _failed(project, f"it is about {shown(detail.name)}")
-    artifacts = _checked(project, entries, base, document.checked, dropped)
+    artifacts = _checked(project, entries, base, document.checked + CLOCK_SKEW, dropped)
     return Index(
         project=project,
         artifacts=artifacts,
@@ -144,6 +161,12 @@ def _read_json(
     project: Project, document: Document, dropped: list[str]
 ) -> tuple[Detail, Iterable[Entry], str]:
     # Whatever JSON can be, msgspec says no in one of these ways: RecursionError is a deep nest.
+    try:
+        whole = _SOUND.decode(document.body)
+        _refuse_too_many(project, len(whole.files))
+        return whole.detail(), whole.files, document.url
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # one of its entries, or all of it
     try:
         detail = _DETAIL.decode(document.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -233,7 +256,7 @@ def _named_digest(text: str | None) -> dict[str, str] | None:
 
 
 def _checked(
-    project: Project, entries: Iterable[Entry], base: str, now: datetime, dropped: list[str]
+    project: Project, entries: Iterable[Entry], base: str, latest: datetime, dropped: list[str]
 ) -> tuple[Artifact, ...]:
     found: dict[str, Artifact] = {}
     contradicted: set[str] = set()
@@ -241,7 +264,7 @@ def _checked(
         if not entry.filename.endswith(ARTIFACT_SUFFIXES):
             continue
         try:
-            artifact = _artifact(project, entry, base, now)
+            artifact = _artifact(project, entry, base, latest)
         except Outdated:
             continue
         except Malformed as error:
@@ -256,7 +279,7 @@ def _checked(
     return tuple(found.values())
 
 
-def _artifact(project: Project, entry: Entry, base: str, now: datetime) -> Artifact:
+def _artifact(project: Project, entry: Entry, base: str, latest: datetime) -> Artifact:
     name = parse_filename(project, entry.filename)
     if is_tombstone(entry.filename):
         raise Malformed(f"{shown(entry.filename)} looks like one of our own refusals.")
@@ -269,7 +292,7 @@ def _artifact(project: Project, entry: Entry, base: str, now: datetime) -> Artif
         url=_absolute(entry.filename, entry.url, base),
         digests=_digests(entry.filename, entry.hashes),
         size=entry.size,
-        published=_time(entry.upload_time, now),
+        published=_time(entry.upload_time, latest),
         yanked=_yanked(entry.yanked),
         requires_python=_line(entry.requires_python) or None,
         metadata=_metadata(entry) if name.kind == "wheel" else None,
@@ -279,7 +302,7 @@ def _artifact(project: Project, entry: Entry, base: str, now: datetime) -> Artif
 
 
 def _absolute(filename: str, url: str, base: str) -> str:
-    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
+    if not _PRINTED.fullmatch(url):
         raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.")
     try:
         whole = url if url.startswith(("https://", "http://")) else _joined(base, url)
@@ -298,7 +321,7 @@ def _absolute(filename: str, url: str, base: str) -> str:
 def _joined(base: str, url: str) -> str:
     """`urljoin`, whose work is shared by the thousands of files that lie in one place."""
     place, slash, name = url.rpartition("/")
-    if slash and _PLAIN.issuperset(url) and not name.startswith("."):
+    if slash and _PLAIN.fullmatch(url) and not name.startswith("."):
         return _place(base, place + slash) + name
     return urljoin(base, url)
 
@@ -319,9 +342,9 @@ def _origin(url: str) -> tuple[str, str | None, bool]:
 def _digests(filename: str, hashes: Mapping[str, str]) -> tuple[Digest, ...]:
     """The digests that we can compute, the strongest first."""
     digests = []
-    for algorithm in STRENGTH:
+    for algorithm in STRENGTH if len(hashes) > 1 else hashes:
         value = hashes.get(algorithm)
-        if value is None:
+        if value is None or algorithm not in _HEX_LENGTHS:
             continue
         if not _is_digest(algorithm, value):
             raise Malformed(f"{shown(filename)} is announced with a {algorithm} that isn't one.")
@@ -330,7 +353,7 @@ def _digests(filename: str, hashes: Mapping[str, str]) -> tuple[Digest, ...]:
 
 
 def _is_digest(algorithm: str, value: str) -> bool:
-    return len(value) == _HEX_LENGTHS[algorithm] and set(value) <= _HEX
+    return len(value) == _HEX_LENGTHS[algorithm] and _HEX.fullmatch(value) is not None
 
 
 def _metadata(entry: Entry) -> Digest | None:
@@ -340,14 +363,14 @@ def _metadata(entry: Entry) -> Digest | None:
     return None
 
 
-def _time(text: str | None, now: datetime) -> datetime | None:
+def _time(text: str | None, latest: datetime) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC) if FIRST_UPLOADS <= moment <= now + CLOCK_SKEW else None
+    if moment.tzinfo is not UTC:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if FIRST_UPLOADS <= moment <= latest else None
 
 
 def _yanked(claim: bool | str | None) -> str | None:

@@ -7,6 +7,7 @@ is; nothing else here looks at files.
 from __future__ import annotations
 
 import math
+import re
 import string
 import unicodedata
 from collections.abc import Callable
@@ -39,7 +40,7 @@ SDIST_SUFFIXES = (".tar.gz", ".zip")
 ARTIFACT_SUFFIXES = (".whl", *SDIST_SUFFIXES)
 """What installers still take. Eggs, installers for Windows and the like are no artifacts here."""
 
-_FILENAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._+!-")
+_FILENAME = re.compile(r"[A-Za-z0-9._+!-]*")
 _PATTERN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-*?")
 
 
@@ -129,7 +130,7 @@ def parse_filename(project: Project, filename: str) -> FileName:
     """What the name of a file says, which must be a wheel or an sdist of `project`. Raises Malformed."""
     if len(filename) > MAX_FILENAME:
         raise Malformed(f"A file name has at most {MAX_FILENAME} characters; this one has {len(filename)}.")
-    if not set(filename) <= _FILENAME_CHARACTERS:
+    if not _FILENAME.fullmatch(filename):
         raise Malformed(f"{shown(filename)} has characters that no wheel or sdist has in its name.")
     if filename.endswith(".whl"):
         return FileName(_wheel_version(project, filename), "wheel")

@@ -13,6 +13,7 @@ before policy, storage or a source hear of it.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import msgspec
@@ -32,6 +33,9 @@ from registry.model.asks import (
 )
 from registry.model.names import Project
 from registry.model.targets import Target
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+"""What stands in a path as it is (RFC 3986)."""
 
 METADATA_SUFFIX = ".metadata"
 """Of the file beside a wheel that holds its core metadata (PEP 658)."""
@@ -64,7 +68,10 @@ def index_path(project: Project) -> str:
 
 def artifact_path(artifact: Artifact) -> str:
     """Where we offer the file; `+` and `!` are percent-encoded, since some clients read `+` as a space."""
-    return f"files/{artifact.project.name}/{quote(artifact.filename, safe='')}"
+    filename = artifact.filename
+    if not _PLAIN.fullmatch(filename):
+        filename = quote(filename, safe="")
+    return f"files/{artifact.project.name}/{filename}"
 
 
 def provenance_path(artifact: Artifact) -> str:

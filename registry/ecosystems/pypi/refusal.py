@@ -54,7 +54,7 @@ def tombstone_filename(project: Project, decision: Decision) -> str:
 
 def is_tombstone(filename: str) -> bool:
     """Whether a file name is one of a tombstone; neither a source nor an upload may bring such a one."""
-    if not filename.endswith(_TAGS) or len(filename) > MAX_FILENAME:
+    if "0+" not in filename or not filename.endswith(_TAGS) or len(filename) > MAX_FILENAME:
         return False
     try:
         _, version, build, _ = parse_wheel_filename(filename)
