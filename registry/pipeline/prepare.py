@@ -49,8 +49,8 @@ class Rules(Protocol):
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""
 
-    def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
-        """All objections against one file."""
+    def deciding(self, now: datetime) -> Callable[[Artifact, datetime | None], Decision]:
+        """Decides about files at that moment, each with when it was first seen: all objections."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -141,7 +141,7 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     alarms = list(index.dropped)
     announced, artifacts = [], []
     ends = list(rules.turns)
-    signed = _signing(job)
+    signed, decide = _signing(job), rules.deciding(job.now)
     for listed in index.artifacts:
         known = job.known.get(listed.filename)
         if known is None and job.origin == "private":
@@ -155,11 +155,11 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
         if job.learns:
-            announced.append(msgspec.structs.replace(listed, carried=b""))
+            announced.append(msgspec.structs.replace(listed, carried=b"") if listed.carried else listed)
         artifacts.append(_timed(artifact, known, job))
         if not filtered:
             continue
-        decision = rules.decide(_vouched(artifact, attested), known.first_seen if known else job.now, job.now)
+        decision = decide(_vouched(artifact, attested), known.first_seen if known else job.now)
         if objection is not None:
             decision = with_objection(decision, objection)
         if not decision.allowed:
@@ -258,8 +258,9 @@ def dated(index: Index, known: Mapping[str, Known]) -> Index:
     releases: dict[str, datetime] = {}
     for artifact in index.artifacts:
         if artifact.published is not None:
-            earliest = releases.get(artifact.version, artifact.published)
-            releases[artifact.version] = min(earliest, artifact.published)
+            earliest = releases.get(artifact.version)
+            if earliest is None or artifact.published < earliest:
+                releases[artifact.version] = artifact.published
     looked = min((row.first_seen for row in known.values()), default=None)
 
     def with_age(artifact: Artifact) -> Artifact:

@@ -6,10 +6,9 @@ row makes another one. `ArtifactRules` is the part of it that concerns one proje
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 
 from registry.errors import ConfigurationError
 from registry.model.artifacts import Artifact
@@ -55,12 +54,22 @@ class ArtifactRules:
 
         `first_seen` is when we first knew of the file, None for now.
         """
-        subject = Subject(project=self.project, version=artifact.version, filename=artifact.filename)
-        said = chain(
-            (judge.on_name(now) for judge in self.judges),
-            (judge.on_artifact(artifact, first_seen, now) for judge in self.judges),
-        )
-        return self._decision(subject, said)
+        return self.deciding(now)(artifact, first_seen)
+
+    def deciding(self, now: datetime) -> Callable[[Artifact, datetime | None], Decision]:
+        """`decide` at one moment, for many files: what is said against their project is found out once."""
+        named = [said for judge in self.judges if (said := judge.on_name(now)) is not None]
+        asked = [j.on_artifact for j in self.judges if type(j).on_artifact is not Judge.on_artifact]
+
+        def decide(artifact: Artifact, first_seen: datetime | None) -> Decision:
+            said = [found for ask in asked if (found := ask(artifact, first_seen, now)) is not None]
+            subject = Subject(project=self.project, version=artifact.version, filename=artifact.filename)
+            objections = (*named, *said)
+            return Decision(
+                subject=subject, revision=self.revision, mode=self.mode, objections=objections
+            )
+
+        return decide
 
     def decide_publication(self, version: str, known_public: bool, now: datetime) -> Decision:
         """A private upload under this name. `known_public`: the name was seen upstream."""

@@ -91,7 +91,7 @@ def render_index(
     Where nothing is left to fall back to, they are shown unmarked: pip then asks for one and prints why it
     is refused, instead of "from versions: none".
     """
-    files = _files(index.artifacts, _marked(index.artifacts, withheld), base)
+    files = _files(index.artifacts, _marked(index.artifacts, withheld), base, _ROOT)
     if representation.name == JSON.name:
         return _json(index.project, files, _versions(index), index.status)
     return _html(index.project, files, index.status)
@@ -129,8 +129,9 @@ def render_manifest(
     """
     artifacts = index.artifacts
     releases: dict[Version, list[dict[str, object]]] = {}
-    for artifact, file in zip(artifacts, _files(artifacts, _marked(artifacts, withheld), base), strict=True):
-        releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file, base))
+    files = _files(artifacts, _marked(artifacts, withheld), base, f"{base}/")
+    for artifact, file in zip(artifacts, files, strict=True):
+        releases.setdefault(Version(artifact.version), []).append(_legacy_file(artifact, file))
     wanted = _newest(artifacts, withheld) if selector is None else _canonical(selector)
     version = next((version for version in releases if version == wanted), None)
     if version is None:
@@ -148,7 +149,7 @@ def render_manifest(
         "urls": urls,
     }
     if selector is None:
-        document["releases"] = {str(version): files for version, files in releases.items()}
+        document["releases"] = {str(version): listed for version, listed in releases.items()}
     return msgspec.json.encode(document)
 
 
@@ -174,7 +175,10 @@ def _marked(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> M
     return withheld if free else {}
 
 
-def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal], base: str) -> list[_File]:
+def _files(
+    artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal], base: str, root: str
+) -> list[_File]:
+    """The entries of an index whose links begin with `root`."""
     files = []
     for artifact in artifacts:
         metadata = {artifact.metadata.algorithm: artifact.metadata.hex} if artifact.metadata else UNSET
@@ -183,7 +187,7 @@ def _files(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal], base:
         files.append(
             _File(
                 filename=artifact.filename,
-                url=artifact_path(artifact),
+                url=root + artifact_path(artifact),
                 hashes={digest.algorithm: digest.hex for digest in artifact.digests},
                 requires_python=artifact.requires_python or UNSET,
                 size=UNSET if artifact.size is None else artifact.size,
@@ -211,7 +215,7 @@ def _json(project: Project, files: list[_File], versions: Iterable[str], status:
         "meta": {"api-version": API_VERSION if sized else "1.0"},
         "name": project.name,
         "versions": list(versions),
-        "files": [msgspec.structs.replace(file, url=_ROOT + file.url) for file in files],
+        "files": files,
     }
     if status is not None:
         document["project-status"] = {"status": status.status} | (
@@ -230,7 +234,7 @@ def _html(project: Project, files: list[_File], status: Status | None) -> bytes:
 
 
 def _anchor(file: _File) -> str:
-    attributes = {"href": _ROOT + file.url + _fragment(file.hashes)}
+    attributes = {"href": file.url + _fragment(file.hashes)}
     if file.requires_python is not UNSET:
         attributes["data-requires-python"] = file.requires_python
     if file.yanked is not False:
@@ -268,7 +272,8 @@ def _versions(index: Index) -> list[str]:
 
 def _stamp(moment: datetime) -> str:
     """PEP 700: UTC with a Z, microseconds where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return at.isoformat().removesuffix("+00:00") + "Z"
 
 
 def _newest(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> Version | None:
@@ -290,12 +295,12 @@ def _canonical(selector: str) -> Version | None:
         return None
 
 
-def _legacy_file(artifact: Artifact, file: _File, base: str) -> dict[str, object]:
+def _legacy_file(artifact: Artifact, file: _File) -> dict[str, object]:
     moment = artifact.published
     return {
         "filename": artifact.filename,
         "packagetype": "bdist_wheel" if artifact.filename.endswith(".whl") else "sdist",
-        "url": f"{base}/{file.url}",
+        "url": file.url,
         "digests": file.hashes,
         "requires_python": artifact.requires_python,
         "size": artifact.size,
