@@ -16,6 +16,8 @@ from registry.model.names import Project
 STRENGTH = ("sha512", "sha384", "sha256", "sha1", "md5")
 """Digest algorithms we can compute, the strongest first."""
 
+_RANKS = {algorithm: rank for rank, algorithm in enumerate(STRENGTH)}
+
 STRONG = frozenset({"sha512", "sha384", "sha256"})
 """Those that bytes may be trusted by."""
 
@@ -38,8 +40,12 @@ class Digest(msgspec.Struct, frozen=True, order=True, gc=False):
 
 def strongest(digests: Iterable[Digest]) -> Digest | None:
     """The digest that says most, or None when there is none that we can compute."""
-    known = [d for d in digests if d.algorithm in STRENGTH]
-    return min(known, key=lambda d: STRENGTH.index(d.algorithm), default=None)
+    found, place = None, len(STRENGTH)
+    for digest in digests:
+        rank = _RANKS.get(digest.algorithm, place)
+        if rank < place:
+            found, place = digest, rank
+    return found
 
 
 class Signature(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +57,7 @@ class Signature(msgspec.Struct, frozen=True, gc=False):
     """DER, in base64."""
 
 
-class Artifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Artifact(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What a source says about one file. A claim until its bytes were verified."""
 
     project: Project

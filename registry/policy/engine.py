@@ -65,9 +65,7 @@ class ArtifactRules:
             said = [found for ask in asked if (found := ask(artifact, first_seen, now)) is not None]
             subject = Subject(project=self.project, version=artifact.version, filename=artifact.filename)
             objections = (*named, *said)
-            return Decision(
-                subject=subject, revision=self.revision, mode=self.mode, objections=objections
-            )
+            return Decision(subject=subject, revision=self.revision, mode=self.mode, objections=objections)
 
         return decide
 

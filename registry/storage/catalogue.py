@@ -49,6 +49,7 @@ _WRITE = (
     f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
     f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
 )
+_INSERT = _WRITE.replace("OR REPLACE", "OR IGNORE")
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
 _ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
 _FACTS = len(FACTS.split(", "))
@@ -109,13 +110,17 @@ class Catalogue:
 
         Nothing is written when nothing changed, and only what changed is looked at again in the writer.
         """
-        changed, vanished = await self._database.scan(
-            lambda connection: _differences(_rows(connection, project), artifacts, origin, vanished_as)
-        )
+
+        def look(connection: apsw.Connection) -> tuple[list[Artifact], list[Row], list[Artifact], list[str]]:
+            kept = _rows(connection, project)
+            new, changed, vanished = _differences(kept, artifacts, origin, vanished_as)
+            return new, [_first_row(artifact, origin, now) for artifact in new], changed, vanished
+
+        new, rows, changed, vanished = await self._database.scan(look)
         name = (project.ecosystem, project.name)
         known = self._database.row("SELECT summary FROM project WHERE ecosystem = ? AND name = ?", name)
         tells = known is not None and summary is not None and known[0] != summary
-        if not changed and not vanished and not tells:
+        if not new and not changed and not vanished and not tells:
             return
 
         def job(connection: apsw.Connection) -> None:
@@ -124,7 +129,10 @@ class Catalogue:
                 connection.execute(
                     "UPDATE project SET summary = ? WHERE ecosystem = ? AND name = ?", (summary, *name)
                 )
-            for artifact in changed:
+            before = connection.total_changes()
+            connection.executemany(_INSERT, rows)
+            was_first = connection.total_changes() - before == len(rows)
+            for artifact in changed if was_first else (*new, *changed):
                 _merge(connection, artifact, origin, now)
             for filename in vanished:
                 known = _one(connection, project, filename)
@@ -297,17 +305,16 @@ class Catalogue:
 
 def _differences(
     rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str, vanished_as: str
-) -> tuple[list[Artifact], list[str]]:
-    """Artifacts whose rows must be looked at again, and names of files that are no longer listed."""
+) -> tuple[list[Artifact], list[Artifact], list[str]]:
+    """Artifacts without a row, those whose rows must be looked at again, names of files no longer listed."""
     known = {row[0]: row for row in rows}
+    new = [artifact for artifact in artifacts if artifact.filename not in known]
     changed = [
         artifact
         for artifact in artifacts
-        if (row := known.get(artifact.filename)) is None
-        or (
-            row[_ORIGIN_AT] == origin
-            and (row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
-        )
+        if (row := known.get(artifact.filename)) is not None
+        and row[_ORIGIN_AT] == origin
+        and (row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
     ]
     listed = {artifact.filename for artifact in artifacts}
     vanished = [
@@ -317,7 +324,12 @@ def _differences(
         and name not in listed
         and (not row[_GONE_AT] or row[_WITHDRAWN_AT] not in {"", vanished_as})
     ]
-    return changed, vanished
+    return new, changed, vanished
+
+
+def _first_row(artifact: Artifact, origin: str, now: datetime) -> Row:
+    project = artifact.project
+    return (project.ecosystem, project.name, *row_of(pinning.first_seen(artifact, origin, now)))
 
 
 def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: datetime) -> None:

@@ -368,9 +368,11 @@ def _time(text: str | None, latest: datetime) -> datetime | None:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    if moment.tzinfo is not UTC:
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment if FIRST_UPLOADS <= moment <= latest else None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not FIRST_UPLOADS <= moment <= latest:
+        return None
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _yanked(claim: bool | str | None) -> str | None:
