@@ -49,8 +49,11 @@ class Rules(Protocol):
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""
 
+    def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
+        """All objections against one file."""
+
     def deciding(self, now: datetime) -> Callable[[Artifact, datetime | None], Decision]:
-        """Decides about files at that moment, each with when it was first seen: all objections."""
+        """`decide` at one moment, for many files."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
