@@ -130,6 +130,8 @@ class Ecosystem:
     the back end tells all about its files itself."""
     offers_metadata: bool
     """Whether its clients ask for core metadata beside a file (PEP 658)."""
+    lists_sizes: bool
+    """Whether its indexes tell the sizes of files: then one that wasn't known is worth a new rendering."""
     inspect: Callable[[Artifact, IO[bytes]], Contents | None]
     """Name, version and metadata inside a verified file, read without unpacking to disk; None where the kind
     of file says nothing. Raises Malformed for a file that lies or tries a trick."""

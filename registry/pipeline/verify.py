@@ -24,6 +24,7 @@ from typing import Protocol
 
 import msgspec
 
+from registry.ecosystems import ECOSYSTEMS
 from registry.errors import IntegrityFailed, RegistryError, Unavailable
 from registry.model.artifacts import STRONG, Artifact, Holding
 from registry.model.events import Event, Kind
@@ -289,8 +290,8 @@ class Verifier:
         computed = " ".join(map(str, staging.digests))
         event = self._ingested(holding, sha256, size, source, revision, {"computed": computed, **verdict})
         await self._catalogue.hold(artifact.project, artifact.filename, sha256, size, event, metadata)
-        if artifact.size is None or found.mismatch or _offers_more(holding, metadata):
-            await self._tell(artifact.project)  # its index can say more now
+        if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
+            await self._tell(artifact.project)
         return Landed(path, sha256, size, mismatched=bool(found.mismatch))
 
     async def examine(self, holding: Holding) -> bool:
@@ -432,9 +433,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _offers_more(holding: Holding, metadata: str | None) -> bool:
-    """Whether the index offers metadata that it didn't offer before, or other."""
-    side = holding.artifact.metadata
+def _tells_more(holding: Holding, metadata: str | None) -> bool:
+    """Whether the index can tell the file's size now, or offers metadata that it didn't offer before."""
+    artifact, side = holding.artifact, holding.artifact.metadata
+    if artifact.size is None and ECOSYSTEMS[artifact.project.ecosystem].lists_sizes:
+        return True
     return metadata is not None and (side is None or side.hex != metadata)
 
 

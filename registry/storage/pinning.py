@@ -90,7 +90,8 @@ def require_same(known: Holding, artifact: Artifact) -> None:
 
 
 def _strong(artifact: Artifact) -> Digest | None:
-    return strongest(digest for digest in artifact.digests if digest.algorithm in STRONG)
+    best = strongest(artifact.digests)
+    return best if best is not None and best.algorithm in STRONG else None
 
 
 def _bare(artifact: Artifact) -> Artifact:

@@ -56,6 +56,7 @@ NPM = Ecosystem(
     parse_upload=parse_upload,
     parse_document=parse_document,
     offers_metadata=False,
+    lists_sizes=False,
     inspect=inspect,
     render_refusal=render_refusal,
     render_error=render_error,

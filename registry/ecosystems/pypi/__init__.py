@@ -53,6 +53,7 @@ PYPI = Ecosystem(
     project_of=project_of,
     adopt=adopt,
     offers_metadata=True,
+    lists_sizes=True,
     inspect=inspect,
     render_refusal=render_refusal,
     render_error=render_error,
