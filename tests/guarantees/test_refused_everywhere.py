@@ -50,12 +50,20 @@ OLD_PATHS = {
     "tarball, encoded": "/npm/%40team/tool/-/tool-1.0.0.tgz",
     "tarball, one segment": "/npm/@team%2ftool/-/tool-1.0.0.tgz",
 }
-MANIFEST = "/npm/@team%2ftool/1.0.0"
+VERSION_DOORS = {
+    "manifest": "/npm/@team%2ftool/1.0.0",
+    "attestation": "/npm/-/npm/v1/attestations/@team%2ftool@1.0.0",
+    "attestation at the origin": "/-/npm/v1/attestations/@team%2ftool@1.0.0",
+    "provenance": f"/pypi/integrity/demo/1.0/{OLD.filename}/provenance",
+}
 NAME_DOORS = {
     "packument": "/npm/@team%2ftool",
     "manifest of a tag": "/npm/@team%2ftool/latest",
     "dist-tags": "/npm/-/package/@team%2ftool/dist-tags",
     "legacy JSON": "/pypi/pypi/demo/json",
+    "legacy JSON of a version": "/pypi/pypi/demo/2.0/json",
+    "attestation": "/npm/-/npm/v1/attestations/@team%2ftool@2.0.0",
+    "provenance": f"/pypi/integrity/demo/2.0/{NEW.filename}/provenance",
 }
 
 
@@ -93,7 +101,9 @@ async def test_refused_bytes_are_refused_at_every_door(house: House, text: str) 
     await house.decree(text)
     delivered = len(house.rows("delivery"))
     await knock_at_files(house)
-    require_refusal(await house.ask(MANIFEST))
+    for door in VERSION_DOORS.values():
+        for method in ("GET", "HEAD"):
+            require_refusal(await house.ask(door, method=method), method)
     await house.restart()
     await knock_at_files(house)
     assert len(house.rows("delivery")) == delivered
@@ -109,6 +119,19 @@ async def test_a_refused_name_is_refused_at_every_door(house: House, text: str) 
             require_refusal(await house.ask(path, headers=headers))
     files = [file["filename"] for file in (await house.index("demo"))["files"]]
     assert files == [OLD.filename, NEW.filename]
+
+
+@pytest.mark.parametrize("text", [WHOLE, ALLOWLIST], ids=["denied", "not allowed"])
+async def test_a_refused_name_is_listed_nowhere(house: House, text: str) -> None:
+    """Neither among the projects nor by a search; what is refused isn't advertised."""
+    doors = {"/pypi/simple/": JSON, "/npm/-/v1/search?text=tool": {}}
+    projects = (await house.ask("/pypi/simple/", headers=JSON)).json["projects"]
+    assert "demo" in [each["name"] for each in projects]
+    await house.decree(text)
+    for path, headers in doors.items():
+        body = (await house.ask(path, headers=headers)).body
+        assert b"demo" not in body
+        assert b"@team/tool" not in body
 
 
 async def test_a_held_version_is_left_out_or_marked_and_the_other_one_is_served(house: House) -> None:
