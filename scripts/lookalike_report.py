@@ -63,12 +63,14 @@ def print_start() -> None:
     began = time.perf_counter()
     known = {name: shipped_names(name) for name in ECOSYSTEMS}
     indexes = [LookalikeIndex(name, known) for name in ECOSYSTEMS]
+    for names in known.values():
+        names.warm()
     took = time.perf_counter() - began
     after = memory()
-    names = " and ".join(f"{len(known[name]):,} {name}" for name in ECOSYSTEMS)
+    counts = " and ".join(f"{len(known[name]):,} {name}" for name in ECOSYSTEMS)
     kept, most = (after[key] - before["VmRSS"] for key in ("VmRSS", "VmHWM"))
     print(
-        f"{len(indexes)} ecosystems, {names} names: {took:.2f} s to start, {kept} MB kept, {most} MB at most."
+        f"{len(indexes)} ecosystems, {counts} names: {took:.2f} s to start, {kept} MB kept, {most} MB at most"
     )
 
 

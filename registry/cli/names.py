@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import Misused
 from registry.cli.projects import ecosystem_argument
+from registry.ecosystems import ECOSYSTEMS
+from registry.policy import names as shipped
 
 
 @click.group()
@@ -29,6 +32,33 @@ def status(*, as_json: bool) -> None:
         ("ecosystem", "names", "digest"),
         [(each["ecosystem"], each["names"], each["digest"][:16]) for each in found],
     )
+
+
+@names.command(epilog="Example: registry policy names prepare")
+@show.json_option
+def prepare(*, as_json: bool) -> None:
+    """Work out, once for this machine, what finds slips of the shipped names; scripts/setup does it.
+
+    It is put beside the lists. Where it is missing, or belongs to other names, every process works it out for
+    itself when it starts.
+    """
+    folder = Path(str(resources.files(shipped)))
+    made = []
+    for ecosystem in ECOSYSTEMS:
+        file, known = folder / f"{ecosystem}.table", shipped.shipped_names(ecosystem)
+        if file.exists() and known.table_in(file.read_bytes()) is not None:
+            continue
+        part = file.with_suffix(".part")
+        try:
+            part.write_bytes(known.prepare_table())
+            part.replace(file)
+        except OSError as error:
+            raise Misused(f"{file} can't be written ({error.strerror}); every start works it out.") from None
+        made.append(str(file))
+    if as_json:
+        show.as_json_text(made)
+    for each in made if not as_json else ():
+        click.echo(f"{each} is there now.")
 
 
 @names.command(epilog="Example: registry policy names update pypi top-pypi.txt")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -12,6 +13,7 @@ from registry.policy.lookalike.edits import Edit, edits
 from registry.policy.lookalike.index import LookalikeIndex, Resemblance
 from registry.policy.lookalike.spelling import folded, neighbours, skeleton, words
 from registry.policy.lookalike.table import Table, keys
+from registry.policy.names import parse_names
 from tests.policy.worlds import ECOSYSTEMS, GUARDED, NOW, make_policy, project, pypi, row, shipped
 
 HOLD, DENY = 0.5, 0.9
@@ -173,7 +175,7 @@ def test_edits_are_the_fewest_there_are(one: str, other: str) -> None:
 def test_a_table_finds_every_name_that_is_one_edit_away(name: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(name) - 1))
     letter = data.draw(st.sampled_from("abcxyz"))
-    table = Table(["other", name], deep=0)
+    table = Table.of(["other", name], deep=0)
     for slip in (
         name[:at] + name[at + 1 :],
         name[:at] + letter + name[at:],
@@ -183,7 +185,7 @@ def test_a_table_finds_every_name_that_is_one_edit_away(name: str, data: st.Data
 
 
 def test_an_empty_table_finds_nothing() -> None:
-    assert Table([], deep=0).find(keys("anything")) == set()
+    assert Table.of([], deep=0).find(keys("anything")) == set()
 
 
 def test_spellings_are_taken_apart() -> None:
@@ -193,3 +195,22 @@ def test_spellings_are_taken_apart() -> None:
     assert folded("rnoment") == folded("moment")
     assert neighbours("q", "w")
     assert not neighbours("q", "p")
+
+
+def test_a_table_is_what_it_was_when_it_was_packed() -> None:
+    names = parse_names("pypi", "requests\nnumpy\nlonger-name-of-two\n")
+    prepared = names.prepare_table()
+    again = parse_names("pypi", "requests\nnumpy\nlonger-name-of-two\n", prepared=lambda: prepared)
+    table = again.table_in(prepared)
+    assert table is not None
+    for asked in ("requets", "nmupy", "longername-of-tow", "another"):
+        assert table.find(keys(asked)) == names.table.find(keys(asked)) == again.table.find(keys(asked))
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p[:-8], lambda p: p[:99] + b"?" + p[100:], lambda p: b"", bytes])
+def test_a_prepared_table_of_other_names_or_bytes_is_made_anew(spoil: Callable[[bytes], bytes]) -> None:
+    prepared = parse_names("pypi", "requests\nnumpy\n").prepare_table()
+    names = "requests\nnumpy\n" if spoil is not bytes else "requests\npandas\n"
+    again = parse_names("pypi", names, prepared=lambda: spoil(prepared))
+    assert again.table_in(spoil(prepared)) is None
+    assert again.table.find(keys("requets"))

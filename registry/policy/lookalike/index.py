@@ -77,7 +77,7 @@ class LookalikeIndex:
         self._abroad = {name: names for name, names in known.items() if name != ecosystem}
         patterns = sorted(own)
         self._own = tuple(name for name in patterns if not is_glob(name))
-        self._own_table = Table(self._own, _OWN_DEEP)
+        self._own_table = Table.of(self._own, _OWN_DEEP)
         self._own_scopes = Scopes(patterns)
         self._weights = WEIGHTS.get(ecosystem, WEIGHTS[_MEASURED])
         self._slope, self._shift = SCALES.get(ecosystem, SCALES[_MEASURED])

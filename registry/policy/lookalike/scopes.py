@@ -43,7 +43,7 @@ class Scopes:
         self.bases = Counter(skeleton(base) for _, _, base in scoped)
         self._by_word = {scope.removeprefix("@"): scope for scope in self.sizes}
         self._order = tuple(self.sizes)
-        self._table = Table(self._order, deep=0)
+        self._table = Table.of(self._order, deep=0)
         self._openings: dict[tuple[str, ...], Counter[str]] = {}
         if scoped:
             self._learn(names)

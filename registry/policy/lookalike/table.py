@@ -40,7 +40,15 @@ _GLUED = ("python", "node", "npm", "py", "js", "lib", "dev", "pro", "api", "sdk"
 class Table:
     """Known names by what they may have become."""
 
-    def __init__(self, names: Sequence[str], deep: int) -> None:
+    def __init__(self, entries: array[int]) -> None:
+        """`entries` are checksums with numbers behind them, sorted: what `of` made, or `packed` kept."""
+        self._entries = entries
+        self._shift = 32 - min(16, len(entries).bit_length())
+        ends = range(0, (1 << 32) + 1, 1 << self._shift)
+        self._starts = array("I", [bisect_left(entries, end << _BITS) for end in ends])
+
+    @classmethod
+    def of(cls, names: Sequence[str], deep: int) -> Table:
         """The first `deep` of `names` are also found by two edits."""
         # Sorted a part at a time: lists of half a million numbers would leave holes of 30 MB in the heap.
         parts = [array("d") for _ in range(1 << (32 - _PART))]
@@ -49,12 +57,21 @@ class Table:
             filed.update(crc32(key.encode()) for key in _other_keys(name))
             for key in filed:
                 parts[key >> _PART].append(key * _ROOM + number)
-        entries = self._entries = array("Q")
+        entries = array("Q")
         while parts:
             entries.extend(map(int, sorted(parts.pop(0))))
-        self._shift = 32 - min(16, len(entries).bit_length())
-        ends = range(0, (1 << 32) + 1, 1 << self._shift)
-        self._starts = array("I", [bisect_left(self._entries, end << _BITS) for end in ends])
+        return cls(entries)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Table:
+        """The table that `packed` was."""
+        entries = array("Q")
+        entries.frombytes(packed)
+        return cls(entries)
+
+    def packed(self) -> bytes:
+        """As bytes, for the same kind of machine; a few megabytes."""
+        return self._entries.tobytes()
 
     def find(self, keys: Iterable[int]) -> set[int]:
         """Numbers of the known names filed under any of the keys, some by chance."""

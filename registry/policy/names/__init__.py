@@ -9,7 +9,8 @@ which other is worked out in `lookalike/`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from importlib.resources import files
 
@@ -32,14 +33,21 @@ class KnownNames(Mapping[str, int]):
     """
 
     def __init__(
-        self, ecosystem: str, names: Iterable[str], also: Iterable[str], imports: Mapping[str, str]
+        self,
+        ecosystem: str,
+        names: Iterable[str],
+        also: Iterable[str],
+        imports: Mapping[str, str],
+        prepared: Callable[[], bytes] = bytes,
     ) -> None:
+        """`prepared` gives what `prepare_table` made on this machine, or nothing."""
         popular = dict.fromkeys(names)
         if not popular:
             raise ConfigurationError(
                 [f"The list of known {ecosystem} names is empty; write one name a line."]
             )
         self.ecosystem = ecosystem
+        self._prepared = prepared
         self.imports = imports
         """Import name → what to install."""
         attacked = {name: _RANK_OF_ALSO for name in also if name not in popular}
@@ -53,7 +61,25 @@ class KnownNames(Mapping[str, int]):
     @cached_property
     def table(self) -> Table:
         """Finds names by what is left of them after a slip."""
-        return Table(self.order, _DEEP)
+        return self.table_in(self._prepared()) or Table.of(self.order, _DEEP)
+
+    def table_in(self, prepared: bytes) -> Table | None:
+        """The table that `prepare_table` made of these names with this code; None for anything else."""
+        head = self._made_of()
+        digest, packed = prepared[len(head) : len(head) + 32], prepared[len(head) + 32 :]
+        sound = prepared.startswith(head) and hashlib.sha256(packed).digest() == digest
+        return Table.unpacked(packed) if sound else None
+
+    def prepare_table(self) -> bytes:
+        """The table as a file, so that no process of this machine has to work it out again."""
+        packed = self.table.packed()
+        return self._made_of() + hashlib.sha256(packed).digest() + packed
+
+    def _made_of(self) -> bytes:
+        """Differs by whatever makes another table: names, the code that files them, the kind of machine."""
+        code = files(f"{__package__.rpartition('.')[0]}.lookalike")
+        told = [code.joinpath(file).read_bytes() for file in ("table.py", "spelling.py")]
+        return hashlib.sha256(b"".join([self.digest.encode(), sys.byteorder.encode(), *told])).digest()
 
     @cached_property
     def language(self) -> Language:
@@ -82,7 +108,14 @@ class KnownNames(Mapping[str, int]):
         return name in self._ranks
 
 
-def parse_names(ecosystem: str, text: str, also: str = "", imports: str = "") -> KnownNames:
+def parse_names(
+    ecosystem: str,
+    text: str,
+    also: str = "",
+    imports: str = "",
+    *,
+    prepared: Callable[[], bytes] = bytes,
+) -> KnownNames:
     """Read the lists. Raises ConfigurationError when there is no name, or an import without its package."""
     pairs = dict.fromkeys(_lines(imports))
     broken = [pair for pair in pairs if len(pair.split()) != 2]
@@ -90,13 +123,15 @@ def parse_names(ecosystem: str, text: str, also: str = "", imports: str = "") ->
         raise ConfigurationError(
             [f"{ecosystem} imports: {pair!r} is no pair; write import name and package." for pair in broken]
         )
-    return KnownNames(ecosystem, _lines(text), _lines(also), dict(pair.split() for pair in pairs))
+    found = dict(pair.split() for pair in pairs)
+    return KnownNames(ecosystem, _lines(text), _lines(also), found, prepared)
 
 
 @cache
 def shipped_names(ecosystem: str) -> KnownNames:
     """The lists inside this package; reading them is like importing a module, no I/O of the line."""
-    return parse_names(ecosystem, *(_shipped(f"{ecosystem}{part}.txt") for part in ("", "-also", "-imports")))
+    texts = (_shipped(f"{ecosystem}{part}.txt") for part in ("", "-also", "-imports"))
+    return parse_names(ecosystem, *texts, prepared=lambda: _prepared(ecosystem))
 
 
 def brought_names(ecosystem: str, text: str) -> KnownNames:
@@ -104,6 +139,12 @@ def brought_names(ecosystem: str, text: str) -> KnownNames:
     return parse_names(
         ecosystem, text, *(_shipped(f"{ecosystem}{part}.txt") for part in ("-also", "-imports"))
     )
+
+
+def _prepared(ecosystem: str) -> bytes:
+    """What `registry policy names prepare` put beside the lists; nothing where it wasn't run."""
+    found = files(__name__).joinpath(f"{ecosystem}.table")
+    return found.read_bytes() if found.is_file() else b""
 
 
 def _shipped(file: str) -> str:
