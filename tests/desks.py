@@ -38,6 +38,7 @@ from tests.fakes import (
     BlobsInDirectory,
     CatalogueInMemory,
     CheckpointsInMemory,
+    KeyInHand,
     OfflineSwitchInMemory,
     PetitionsInMemory,
     PolicyStoreInMemory,
@@ -85,7 +86,9 @@ class DeskWorld:
             catalogue=self.catalogue,
         )
         self.checkpoints = CheckpointsInMemory(self.log)
-        self.audit = AuditOperations(checkpoints=self.checkpoints, key=KEY, clock=self.clock)
+        self.audit = AuditOperations(
+            checkpoints=self.checkpoints, keys=KeyInHand(KEY), log=self.log, clock=self.clock
+        )
         self.policies = PolicyOperations(
             ecosystems=ECOSYSTEMS,
             policy=self.policy,

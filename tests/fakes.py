@@ -30,6 +30,7 @@ from registry.model.names import Project
 from registry.model.petitions import Petition, PetitionState
 from registry.model.warehouse import Kept, Taken
 from registry.provenance import chain
+from registry.provenance.checkpoints import LogKey
 from registry.storage import pinning
 from registry.storage.petitions import PER_ADDRESS
 
@@ -110,6 +111,19 @@ class LogInMemory:
         for row in list(self.rows):
             if row.seq > after:
                 yield row
+
+
+class KeyInHand:
+    """The log's key, where no file keeps it."""
+
+    def __init__(self, key: LogKey) -> None:
+        self._key = key
+
+    def current(self) -> LogKey:
+        return self._key
+
+    def replace(self, pem: str) -> None:
+        self._key = LogKey(pem)
 
 
 class CheckpointsInMemory:

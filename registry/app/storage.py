@@ -13,13 +13,12 @@ from time import time
 
 from registry.app.background import in_background
 from registry.errors import ConfigurationError, RegistryError
-from registry.identity.keys import ensure_secret
+from registry.identity.log_keys import LogKeys
 from registry.model.events import Event, Kind
 from registry.model.ports import Clock, Leases
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.singleflight import NoOthers
-from registry.provenance.checkpoints import LogKey, new_key
 from registry.settings import Settings
 from registry.sources.hosts import Alarm
 from registry.storage.accounts import Accounts
@@ -140,7 +139,8 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
     """The log's checkpoints: one at the start, more as it grows, one at the end."""
     audit = AuditOperations(
         checkpoints=Checkpoints(kept.database),
-        key=LogKey(ensure_secret(settings.data / "keys" / "log-key", new_key)),
+        keys=LogKeys(settings.data / "keys" / "log-key"),
+        log=kept.log,
         clock=clock,
     )
     stack.push_async_callback(audit.seal)

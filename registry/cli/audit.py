@@ -166,12 +166,31 @@ def checkpoint(*, as_json: bool) -> None:
 @audit.command(epilog="Example: registry audit key > log-key.pem")
 @show.json_option
 def key(*, as_json: bool) -> None:
-    """Print the public key that checkpoints are verified by."""
+    """Print the public key that checkpoints are verified by, after those that it has replaced."""
     found = connect().get("/audit/key")
     if as_json:
         show.as_json_text(found)
         return
     click.echo(found["pem"].strip())
+
+
+@audit.command(
+    epilog='Example: registry audit replace-key --reason "the old one was on a lost laptop" > log-key.pem'
+)
+@click.option("--reason", required=True, help="Why. The log shows it.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@show.json_option
+def replace_key(reason: str, *, yes: bool, as_json: bool) -> None:
+    """Sign checkpoints with a fresh key from now on, and print what all of them are verified by.
+
+    What the old key signed stays verifiable; what it signs from now on isn't believed.
+    """
+    confirm("Replace the key that the log's checkpoints are signed with?", yes=yes)
+    made = connect().post("/audit/key", reason=reason)
+    if as_json:
+        show.as_json_text(made)
+        return
+    click.echo(made["pem"].strip())
 
 
 @audit.command(epilog="Example: registry audit export --output log-2026.jsonl")

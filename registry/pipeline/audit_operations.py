@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
 from registry.errors import Conflict, Malformed, RegistryError
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Client, Event
-from registry.model.ports import Checkpoints, Clock
+from registry.model.ports import Checkpoints, Clock, ProvenanceLog
 from registry.provenance.chain import Break
 from registry.provenance.checkpoints import LogKey
 from registry.provenance.export import checkpoint_line, row_line
@@ -67,23 +68,51 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: Checkpoint
 
 
+class Keys(Protocol):
+    """Where the log's key is kept; another process may have replaced it."""
+
+    def current(self) -> LogKey:
+        """The key, which remembers those before it. Raises Malformed, OSError."""
+
+    def replace(self, pem: str) -> None:
+        """Keep another one, durably."""
+
+
 class AuditOperations:
     """The proof of the log, for admins and for the appliance itself."""
 
-    def __init__(self, *, checkpoints: Checkpoints, key: LogKey, clock: Clock) -> None:
+    def __init__(self, *, checkpoints: Checkpoints, keys: Keys, log: ProvenanceLog, clock: Clock) -> None:
         self._checkpoints = checkpoints
-        self._key = key
+        self._keys = keys
+        self._log = log
         self._clock = clock
 
     @property
     def public_key(self) -> str:
-        """What checkpoints are verified by, as PEM."""
+        """What checkpoints are verified by, as PEM: the log's key after those that it has replaced."""
         return self._key.public.pem
 
     @property
     def fingerprint(self) -> str:
         """Short name of the key."""
         return self._key.public.fingerprint
+
+    async def replace_key(self, *, reason: str, by: Client) -> None:
+        """Go on with a fresh key. The old one's last statement covers the row that names the new one, and
+        what it signed before stays verifiable. Raises Malformed without a reason."""
+        if not reason.strip() or len(reason) > 200 or not reason.isprintable():
+            raise Malformed("Another key for the log has a reason of 1 to 200 printable characters.")
+        pem = self._key.replaced()
+        detail = {
+            "action": "audit.replace-key",
+            "subject": "the log's key",
+            "before": self.fingerprint,
+            "after": LogKey(pem).public.fingerprint,
+            "reason": reason.strip(),
+        }
+        await self._log.record(Event.decreed(by, self._clock.now(), detail=detail))
+        await self._checkpoints.seal(self._sign)
+        self._keys.replace(pem)
 
     async def checkpoint(self) -> Checkpoint:
         """A checkpoint about the newest row. Raises Conflict for an empty log."""
@@ -116,7 +145,7 @@ class AuditOperations:
         """Read the whole log: every row has to follow from the one before, and every checkpoint to fit, ours
         and those that the caller `held` elsewhere."""
         base = await self._checkpoints.base()
-        walk = Walk((), base)
+        walk = Walk((), base, age=self._key.public.age)
         for checkpoint in (*([base] if base else ()), *held):
             if not self._key.public.genuine(checkpoint):
                 return _verification(walk, _not_ours(checkpoint))
@@ -180,6 +209,10 @@ class AuditOperations:
             },
         )
         return Pruned(rows=await self._checkpoints.prune(made, event), checkpoint=made)
+
+    @property
+    def _key(self) -> LogKey:
+        return self._keys.current()
 
     def _sign(self, seq: int, row_hash: str) -> Checkpoint:
         return self._key.checkpoint(seq, row_hash, self._clock.now())

@@ -9,6 +9,7 @@ can't: every row up to it hangs on its hash. `docs/audit.md` has the format for 
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,6 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from registry.errors import Malformed
 from registry.model.checkpoints import Checkpoint
+
+_NO_KEY = "That is no Ed25519 public key in PEM; `registry audit key` prints the right one."
+_PRIVATE = re.compile("-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----\n?", re.ASCII)
+_PUBLIC = re.compile("-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----\n?", re.ASCII)
 
 
 def new_key() -> str:
@@ -29,56 +34,52 @@ def new_key() -> str:
 
 
 class VerifyingKey:
-    """Tells genuine checkpoints from others."""
+    """Tells genuine checkpoints from others: the log's key, after those that it has replaced."""
 
     def __init__(self, pem: str) -> None:
-        """Raises Malformed for anything but an Ed25519 public key in PEM."""
-        try:
-            key = serialization.load_pem_public_key(pem.encode())
-        except (ValueError, UnicodeEncodeError):
-            key = None
-        if not isinstance(key, Ed25519PublicKey):
-            raise Malformed(
-                "That is no Ed25519 public key in PEM; `registry audit key` prints the right one."
-            )
-        self._key = key
-        self.pem = pem
-        described = key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        self.fingerprint = hashlib.sha256(described).hexdigest()[:16]
+        """`pem` has one key or more, the oldest first. Raises Malformed for anything but Ed25519 keys."""
+        keys = [_public(block) for block in _PUBLIC.findall(pem)]
+        if not keys:
+            raise Malformed(_NO_KEY)
+        self._keys = {_fingerprint(key): key for key in keys}
+        self.pem = "".join(map(_pem, self._keys.values()))
+        self.fingerprint = list(self._keys)[-1]
+        """Of the newest."""
 
     def signed(self, signature: str, message: bytes) -> bool:
-        """Whether the key's owner signed the message."""
-        try:
-            self._key.verify(bytes.fromhex(signature), message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        """Whether the owner of the keys signed the message, with any of them."""
+        return any(_fits(key, signature, message) for key in self._keys.values())
 
     def genuine(self, checkpoint: Checkpoint) -> bool:
-        """Whether the checkpoint was made with this key, for this very statement."""
-        c = checkpoint
-        return self.signed(c.signature, statement(c.kind, c.seq, c.hash, c.at))
+        """Whether the checkpoint was made with the key that it names, for this very statement."""
+        c, key = checkpoint, self._keys.get(checkpoint.key)
+        return key is not None and _fits(key, c.signature, statement(c.kind, c.seq, c.hash, c.at))
+
+    def age(self, checkpoint: Checkpoint) -> int:
+        """How many keys came before the one that made a genuine checkpoint; along a log it never falls."""
+        return list(self._keys).index(checkpoint.key)
 
 
 class LogKey:
     """Makes checkpoints."""
 
     def __init__(self, pem: str) -> None:
-        """Raises Malformed for anything but an Ed25519 private key in PEM."""
+        """`pem` has the private key, and after it the public ones that it has replaced, the oldest first.
+
+        Raises Malformed for anything but Ed25519 keys."""
+        private, former = _PRIVATE.search(pem), "".join(_PUBLIC.findall(pem))
         try:
-            key = serialization.load_pem_private_key(pem.encode(), None)
-        except (ValueError, TypeError, UnicodeEncodeError):
+            key = serialization.load_pem_private_key(private[0].encode(), None) if private else None
+        except (ValueError, TypeError):
             key = None
         if not isinstance(key, Ed25519PrivateKey):
             raise Malformed("The log's key is no Ed25519 key in PEM; bring keys/log-key back from a backup.")
         self._key = key
-        self.public = VerifyingKey(
-            key.public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            .decode()
-        )
+        self.public = VerifyingKey(former + _pem(key.public_key()))
+
+    def replaced(self) -> str:
+        """A fresh key that remembers this one, as PEM: what the next LogKey is made of."""
+        return new_key() + self.public.pem
 
     def sign(self, message: bytes) -> str:
         """A signature, in hex."""
@@ -97,6 +98,34 @@ class LogKey:
             key=self.public.fingerprint,
             signature=self.sign(statement(kind, seq, row_hash, at)),
         )
+
+
+def _public(pem: str) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(pem.encode())
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise Malformed(_NO_KEY)
+    return key
+
+
+def _pem(key: Ed25519PublicKey) -> str:
+    encoding = serialization.Encoding.PEM
+    return key.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _fingerprint(key: Ed25519PublicKey) -> str:
+    described = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(described).hexdigest()[:16]
+
+
+def _fits(key: Ed25519PublicKey, signature: str, message: bytes) -> bool:
+    try:
+        key.verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def statement(kind: str, seq: int, row_hash: str, at: str) -> bytes:

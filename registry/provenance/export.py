@@ -77,7 +77,7 @@ def verify(
     base = first if isinstance(first, Checkpoint) and first.kind == "base" else None
     if base is not None and not key.genuine(base):
         return Walk(), _unsigned(base, base.seq + 1)
-    walk = Walk(held, base)
+    walk = Walk(held, base, age=key.age)
     rest = parsed if base is not None or first is None else _before(first, parsed)
     for part in rest:
         if isinstance(part, Link):

@@ -6,7 +6,7 @@ wrote the chain anew from some row on: that row is after the last checkpoint tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from registry.model.checkpoints import Checkpoint, Link
 from registry.provenance.chain import GENESIS, Break, misfit
@@ -15,9 +15,17 @@ from registry.provenance.chain import GENESIS, Break, misfit
 class Walk:
     """A walk along one log, a row at a time."""
 
-    def __init__(self, checkpoints: Iterable[Checkpoint] = (), base: Checkpoint | None = None) -> None:
+    def __init__(
+        self,
+        checkpoints: Iterable[Checkpoint] = (),
+        base: Checkpoint | None = None,
+        *,
+        age: Callable[[Checkpoint], int] = lambda _: 0,
+    ) -> None:
         """`checkpoints` and `base` are genuine: their signatures were checked. With a base the log begins
-        with the row after it."""
+        with the row after it. `age` tells the log's keys apart: a key that was replaced makes no more."""
+        self._age = age
+        self._newest_key = 0
         self.rows = base.seq if base else 0
         """Number of the last row that is sound."""
         self.head = base.hash if base else GENESIS
@@ -54,6 +62,13 @@ class Walk:
                     f"row {self.rows} isn't the one that was there at {checkpoint.at}: rows {first} to"
                     f" {self.rows}, or some of them, were written anew.",
                 )
+            if self._age(checkpoint) < self._newest_key:
+                return Break(
+                    self.proved + 1,
+                    f"the checkpoint of row {self.rows} ({checkpoint.at}) is signed by a key that had been"
+                    " replaced before.",
+                )
+            self._newest_key = self._age(checkpoint)
             self.proved = self.rows
             self.confirmed += 1
         return None

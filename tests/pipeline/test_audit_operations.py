@@ -10,7 +10,7 @@ from registry.model.checkpoints import Checkpoint
 from registry.pipeline import audit_operations
 from registry.provenance.checkpoints import LogKey, VerifyingKey, new_key
 from registry.provenance.export import verify
-from tests.desks import ADA, DeskWorld
+from tests.desks import ADA, KEY, DeskWorld
 from tests.specimens import NOW
 
 _replace = msgspec.structs.replace
@@ -218,3 +218,40 @@ def test_a_checkpoint_survives_the_wire() -> None:
     made = key.checkpoint(1, "ab" * 32, NOW)
     assert msgspec.json.decode(msgspec.json.encode(made), type=Checkpoint) == made
     assert key.public.genuine(made)
+
+
+async def test_another_key_goes_on_where_the_old_one_ended(world: DeskWorld) -> None:
+    before = world.audit.fingerprint
+    held = await world.audit.checkpoint()
+    await world.audit.replace_key(reason="a lost disk", by=ADA)
+    await deliver(world, 2)
+    made = await world.audit.checkpoint()
+    assert (held.key, made.key) == (before, world.audit.fingerprint)
+    assert before != world.audit.fingerprint
+    act = world.log.rows[5].event.detail
+    assert (act["before"], act["after"], act["reason"]) == (before, made.key, "a lost disk")
+    old = [c for c in world.checkpoints.kept if c.key == before]
+    assert old[-1].seq == 6, "the old key's last word is about the row that names the new one"
+    found = await world.audit.verify([held, made])
+    assert (found.intact, found.proved) == (True, 8)
+    assert verify(await exported(world), VerifyingKey(world.audit.public_key), [held])[1] is None
+
+
+async def test_a_key_that_was_replaced_can_not_go_on(world: DeskWorld) -> None:
+    stolen = KEY
+    await world.audit.replace_key(reason="it was stolen", by=ADA)
+    await deliver(world, 1)
+    await world.audit.checkpoint()
+    await deliver(world, 1)
+    newest = world.log.rows[-1]
+    forged = stolen.checkpoint(newest.seq, newest.hash, world.clock.now())
+    found = await world.audit.verify([forged])
+    assert not found.intact
+    assert "had been replaced" in found.reason
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 201, "two\nlines"])
+async def test_another_key_has_a_reason(world: DeskWorld, reason: str) -> None:
+    with pytest.raises(Malformed, match="reason"):
+        await world.audit.replace_key(reason=reason, by=ADA)
+    assert world.audit.fingerprint == KEY.public.fingerprint

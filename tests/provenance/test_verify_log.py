@@ -51,12 +51,16 @@ def checkpoint(row: int, key: LogKey = KEY, kind: str = "head") -> Checkpoint:
 
 
 def verdict(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, lines: list[bytes], held: list[Checkpoint]
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[bytes],
+    held: list[Checkpoint],
+    signer: LogKey = KEY,
 ) -> str | None:
     """What the script complains about; None for nothing."""
     export, key = folder / "export.jsonl", folder / "key.pem"
     export.write_bytes(b"".join(line + b"\n" for line in lines))
-    key.write_text(KEY.public.pem)
+    key.write_text(signer.public.pem)
     points = [folder / f"{number}.json" for number in range(len(held))]
     for path, point in zip(points, held, strict=True):
         path.write_bytes(checkpoint_line(point) + b"\n")
@@ -136,4 +140,34 @@ def test_the_script_needs_none_of_our_code() -> None:
     text = SCRIPT.read_text("utf-8")
     assert "registry." not in text.replace("registry's", "").partition("from __future__")[2]
     code = [line for line in text.partition('"""\n\n')[2].splitlines() if line.strip()]
-    assert len(code) <= 60
+    assert len(code) <= 75
+
+
+NEXT = LogKey(KEY.replaced())
+
+
+def handed_over(*keys: LogKey) -> list[bytes]:
+    """The log, with checkpoints of these keys about rows 2, 4, ... in turn."""
+    rows = [line for line in LINES if b',"event":' in line]
+    points = {2 * number: checkpoint_line(checkpoint(2 * number, key)) for number, key in enumerate(keys, 1)}
+    return [line for seq, row in enumerate(rows, 1) for line in (row, points.get(seq)) if line]
+
+
+def test_what_the_log_s_former_keys_signed_stays_verifiable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, held = handed_over(KEY, NEXT, NEXT), [checkpoint(1), checkpoint(7, NEXT)]
+    assert verify(lines, NEXT.public, held)[1] is None
+    assert verdict(tmp_path, monkeypatch, lines, held, NEXT) is None
+    last = LogKey(NEXT.replaced())
+    assert verify(handed_over(KEY, NEXT, last), last.public)[1] is None
+    assert verify(lines, KEY.public)[1] is not None, "who has the first key alone needs the second one"
+
+
+@pytest.mark.parametrize("keys", [(KEY, NEXT, KEY), (NEXT, KEY), (KEY, STRANGER)])
+def test_a_key_that_was_replaced_makes_no_more_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: tuple[LogKey, ...]
+) -> None:
+    lines = handed_over(*keys)
+    assert verify(lines, NEXT.public)[1] is not None
+    assert str(verdict(tmp_path, monkeypatch, lines, [], NEXT)).startswith("WRONG: ")

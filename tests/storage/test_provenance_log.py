@@ -15,7 +15,7 @@ from registry.provenance.chain import first_break
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.storage.checkpoints import Checkpoints
 from registry.storage.connections import connect
-from tests.fakes import FixedClock
+from tests.fakes import FixedClock, KeyInHand
 from tests.specimens import NOW, Storage, event
 
 
@@ -129,7 +129,9 @@ async def test_a_crash_while_rows_leave_leaves_a_log_that_still_verifies(
     ).fetchall()
     with pytest.raises(Unavailable):
         await shortened(storage, 3)
-    operations = AuditOperations(checkpoints=Checkpoints(storage.database), key=KEY, clock=FixedClock())
+    operations = AuditOperations(
+        checkpoints=Checkpoints(storage.database), keys=KeyInHand(KEY), log=storage.log, clock=FixedClock()
+    )
     found = await operations.verify()
     assert (found.intact, found.begins_after, found.rows) == (True, 3, 6)
     other.execute("DROP TRIGGER power_cut").fetchall()

@@ -40,7 +40,7 @@ def _broken_log(connection: apsw.Connection, key: VerifyingKey) -> str | None:
     if not all(key.genuine(point) for point in points):
         return "a checkpoint of its log isn't signed by its key"
     base = max((p for p in points if p.kind == "base"), key=lambda p: p.seq, default=None)
-    walk = Walk([p for p in points if p.kind == "head"], base)
+    walk = Walk([p for p in points if p.kind == "head"], base, age=key.age)
     for seq, previous, digest, body in connection.execute(
         "SELECT seq, previous, hash, event FROM log WHERE seq > ? ORDER BY seq", (walk.rows,)
     ):

@@ -63,6 +63,12 @@ class BeforeAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     at: datetime
 
 
+class KeyReplacing(msgspec.Struct, frozen=True, kw_only=True):
+    """Another key for the log's checkpoints."""
+
+    reason: str
+
+
 class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Rows to take out of the log."""
 
@@ -81,7 +87,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What checkpoints of the log are verified by."""
+    """What checkpoints of the log are verified by: its key after those that it has replaced, in PEM."""
 
     pem: str
     fingerprint: str
@@ -131,6 +137,11 @@ async def _audit_key(desk: Desk, _: Nothing, __: Client) -> LogKey:
     return LogKey(pem=desk.audit.public_key, fingerprint=desk.audit.fingerprint)
 
 
+async def _audit_replace_key(desk: Desk, ask: KeyReplacing, by: Client) -> LogKey:
+    await desk.audit.replace_key(reason=ask.reason, by=by)
+    return LogKey(pem=desk.audit.public_key, fingerprint=desk.audit.fingerprint)
+
+
 async def _audit_checkpoint(desk: Desk, _: Nothing, __: Client) -> Checkpoint:
     return await desk.audit.checkpoint()
 
@@ -159,6 +170,14 @@ AUDIT_ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         _audit_verify,
     ),
     Endpoint("GET", "/audit/key", "What checkpoints are verified by", Nothing, LogKey, _audit_key),
+    Endpoint(
+        "POST",
+        "/audit/key",
+        "Go on with another key for checkpoints; what the old one signed stays verifiable",
+        KeyReplacing,
+        LogKey,
+        _audit_replace_key,
+    ),
     Endpoint(
         "POST",
         "/audit/checkpoints",
