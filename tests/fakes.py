@@ -593,7 +593,9 @@ class WarehouseInDirectory:
 
     async def holders(self, sha256: str) -> tuple[Holding, ...]:
         rows = self._catalogue.rows.values()
-        return tuple(row for row in rows if row.blob == sha256 and row.origin == "public")
+        return tuple(
+            row for row in rows if sha256 in {row.blob, row.metadata_blob} and row.origin == "public"
+        )
 
     async def position(self) -> str:
         return self.at

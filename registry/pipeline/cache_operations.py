@@ -223,11 +223,15 @@ class CacheOperations:
             progress.complain(f"{artifact.filename}: {error}")
 
     async def _heal(self, sha256: str, progress: Progress) -> bool:
-        """Fetch what was damaged again, for each row that needs it; the pin says what it must be."""
+        """Fetch what was damaged again, for each row that needs it; the pin says what it must be. Core
+        metadata is taken out of its file."""
         healed = False
         for holding in await self._warehouse.holders(sha256):
             artifact = holding.artifact
             try:
+                if holding.blob != sha256 and await self._verifier.metadata(holding) is not None:
+                    healed = True
+                    continue
                 await self._catalogue.release(artifact.project, artifact.filename)
                 source = self._resolver.source(artifact.project, holding.origin)
                 flight = self._verifier.fetch(holding, source, self._policy.current.revision)

@@ -42,7 +42,7 @@ _REFERENCED = (
 _DOCUMENTS = "SELECT ecosystem, project, sha256 FROM document WHERE origin = 'public'"
 _HOLDERS = (
     f"SELECT ecosystem, project, {COLUMNS} FROM artifact"  # noqa: S608 - constants
-    " WHERE blob = ?1 AND origin = 'public'"
+    " WHERE (blob = ?1 OR metadata_blob = ?1) AND origin = 'public'"
 )
 _OLDEST = (
     "SELECT a.blob, max(a.blob_size), coalesce(max(u.used), max(a.first_seen)) AS used FROM artifact a"
@@ -155,7 +155,7 @@ class Warehouse:
         return await self._blobs.recheck(sha256)
 
     async def holders(self, sha256: str) -> tuple[Holding, ...]:
-        """The public rows that need these bytes."""
+        """The public rows that need these bytes, as their file or as its core metadata."""
         rows: list[Row] = await self._database.scan(
             lambda connection: connection.execute(_HOLDERS, (sha256,)).fetchall()
         )

@@ -38,6 +38,7 @@ def test_a_folder_that_was_open_to_all_is_closed(tmp_path: Path, port: int) -> N
 
 
 def test_a_second_start_is_refused_and_names_the_first(tmp_path: Path, port: int) -> None:
+    """F26."""
     with (
         occupied(tmp_path, HOST, port),
         pytest.raises(ConfigurationError) as caught,

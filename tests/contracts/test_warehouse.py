@@ -143,6 +143,9 @@ async def test_holders_are_the_rows_that_need_the_bytes(ports: Ports, warehouse:
     (row,) = await warehouse.holders(one)
     assert (row.artifact.project, row.blob) == (FOO, one)
     assert await warehouse.holders(await lay(ports, TWO)) == ()
+    await ports.catalogue.attach_metadata(FOO, row.artifact.filename, sha(TWO).hex)
+    (row,) = await warehouse.holders(sha(TWO).hex)
+    assert (row.blob, row.metadata_blob) == (one, sha(TWO).hex)
 
 
 async def test_where_checking_goes_on_is_remembered(warehouse: Warehouse) -> None:

@@ -171,6 +171,7 @@ EDITS: dict[str, Edit] = {
 async def test_an_edited_archive_is_refused_and_nothing_is_restored(
     stocked: House, tmp_path: Path, name: str
 ) -> None:
+    """F23."""
     archive, target = tmp_path / "backup.tar.gz", tmp_path / "elsewhere" / "data"
     await asyncio.to_thread(create, stocked, archive)
     _write(archive, EDITS[name](_read(archive)))
@@ -183,6 +184,7 @@ async def test_an_edited_archive_is_refused_and_nothing_is_restored(
 
 
 async def test_a_damaged_or_cut_off_archive_is_refused(stocked: House, tmp_path: Path) -> None:
+    """F23."""
     archive = tmp_path / "backup.tar.gz"
     await asyncio.to_thread(create, stocked, archive)
     whole = archive.read_bytes()

@@ -126,6 +126,24 @@ async def test_rot_is_found_and_healed_and_goes_on_where_it_was_called_off(
     assert (await job(house, "scrub"))["found"]["damaged"] == 0
 
 
+async def test_metadata_that_rots_is_taken_out_of_its_file_again(
+    stocked: House, upstream: LyingUpstream
+) -> None:
+    """F11: without upstream, unless its file rotted as well."""
+    house = stocked
+    metadata = hashlib.sha256(OLD.metadata or b"").hexdigest()
+    for damaged in ([metadata], [metadata, hashlib.sha256(OLD.data).hexdigest()]):
+        for sha256 in damaged:
+            path = house.blobs()[sha256]
+            path.write_bytes(b"?" + path.read_bytes()[1:])
+        asked = len(upstream.asked("/files/*"))
+        found = (await job(house, "scrub"))["found"]
+        assert (found["damaged"] > 0, found["healed"]) == (True, found["damaged"])
+        assert len(upstream.asked("/files/*")) - asked == len(damaged) - 1
+        house.require_sound()
+        assert set(damaged) <= house.blobs().keys()
+
+
 async def test_rot_that_upstream_can_not_heal_is_never_served(
     stocked: House, upstream: LyingUpstream
 ) -> None:
@@ -193,6 +211,7 @@ async def test_what_no_row_names_goes_after_a_day_and_not_before(stocked: House)
 
 
 async def test_a_download_goes_on_while_its_file_is_given_up(house: House, upstream: LyingUpstream) -> None:
+    """F27."""
     large = make_wheel("large", "1.0", padding=8 * 2**20)
     upstream.add(large)
     await house.fetch(large)

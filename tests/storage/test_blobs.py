@@ -66,6 +66,7 @@ def count_hashing(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 async def test_a_damaged_blob_is_never_found_and_is_an_alarm(
     storage: Storage, blob: Path, damage: Callable[[Path], None]
 ) -> None:
+    """F11."""
     damage(blob)
     assert await storage.blobs.find(SHA256) is None
     assert not blob.exists()
@@ -85,12 +86,14 @@ async def test_damage_that_no_stat_shows_is_found_when_we_read_the_blob_ourselve
 
 
 async def test_a_missing_blob_is_missing_and_no_alarm(storage: Storage, blob: Path) -> None:
+    """F12."""
     blob.unlink()
     assert await storage.blobs.find(SHA256) is None
     assert await storage.alarms() == []
 
 
 async def test_a_link_or_a_directory_is_no_blob(storage: Storage, blob: Path) -> None:
+    """F14."""
     blob.rename(storage.root / "elsewhere")
     blob.symlink_to(storage.root / "elsewhere")
     assert await storage.blobs.find(SHA256) is None
@@ -182,6 +185,7 @@ async def test_a_blob_is_kept_by_these_calls_in_this_order(
 async def test_a_call_that_fails_leaves_nothing_and_the_next_try_works(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
+    """F3, F4."""
     staging = await storage.blobs.stage()
     await staging.write(DATA)
     real = getattr(os, call)
@@ -203,6 +207,7 @@ async def test_a_call_that_fails_leaves_nothing_and_the_next_try_works(
 async def test_a_volume_that_can_not_sync_directories_is_lived_with(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """F15."""
     await storage.volume.start()
     monkeypatch.setattr(durable, "_tolerated", set())
     fsync = os.fsync

@@ -87,6 +87,7 @@ async def test_a_closed_database_says_so(tmp_path: Path) -> None:
 
 
 async def test_reads_go_on_while_another_program_holds_the_lock(tmp_path: Path) -> None:
+    """F18."""
     database = Database.open(tmp_path / "registry.db", busy_ms=1)
     log = ProvenanceLog(database)
     await log.record(event())
@@ -103,6 +104,7 @@ async def test_reads_go_on_while_another_program_holds_the_lock(tmp_path: Path) 
 
 
 async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) -> None:
+    """F5."""
     log, catalogue = ProvenanceLog(database), Catalogue(database)
     await log.record(event())
     await database.write(lambda connection: connection.pragma("max_page_count", 1))
@@ -117,6 +119,7 @@ async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) 
 
 
 async def test_two_processes_write_one_chain(tmp_path: Path) -> None:
+    """I15."""
     databases = [Database.open(tmp_path / "registry.db") for _ in range(2)]
     logs = [ProvenanceLog(database) for database in databases]
     numbers = await asyncio.gather(*(logs[n % 2].record(event(version=str(n))) for n in range(40)))
@@ -126,6 +129,7 @@ async def test_two_processes_write_one_chain(tmp_path: Path) -> None:
 
 
 async def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F17."""
     monkeypatch.setattr(connections, "filesystem_of", lambda path: "nfs4")
     with pytest.raises(ConfigurationError, match=r"network file system \(nfs4\).*REGISTRY_DATA"):
         Database.open(tmp_path / "registry.db")
@@ -136,12 +140,14 @@ async def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pyt
 def test_a_sqlite_with_the_wal_bug_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
+    """F19."""
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: version)
     with pytest.raises(ConfigurationError, match=r"3\.51\.3"):
         Database.open(tmp_path / "registry.db")
 
 
 async def test_a_damaged_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """F20."""
     path = tmp_path / "registry.db"
     database = Database.open(path)
     await Catalogue(database).remember(FOO, [artifact(f"{n}.whl") for n in range(500)], "public", NOW)
@@ -171,6 +177,7 @@ def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """F20."""
     path = tmp_path / "registry.db"
     Database.open(path).close()
     connection = connect(path)
@@ -181,6 +188,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_older_schema_is_migrated_and_a_copy_kept(tmp_path: Path) -> None:
+    """F20."""
     path = tmp_path / "registry.db"
     Database.open(path).close()
     connection = connect(path)

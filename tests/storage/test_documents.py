@@ -102,6 +102,7 @@ async def test_a_reader_gets_the_new_document_when_the_old_file_goes_meanwhile(
 
 
 async def test_names_on_the_volume_are_hex(storage: Storage) -> None:
+    """F16."""
     await storage.documents.put(FOO, OLD)
     (path,) = files(storage)
     assert all(set(part) <= set("0123456789abcdef") for part in path.parts[-2:])

@@ -66,6 +66,7 @@ UPDATE log SET seq = -seq WHERE seq < 0
     ],
 )
 async def test_a_row_changed_behind_the_triggers_is_named(storage: Storage, change: str, row: int) -> None:
+    """F24."""
     other = await filled(storage)
     other.execute(f"DROP TRIGGER log_is_never_changed; DROP TRIGGER log_keeps_its_rows; {change}").fetchall()
     other.close()

@@ -48,6 +48,7 @@ async def test_the_same_volume_is_known_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_another_database_adopts_a_volume_that_has_an_id(tmp_path: Path) -> None:
+    """F13."""
     async with opened(tmp_path) as first:
         await first.volume.start()
     (tmp_path / "registry.db").rename(tmp_path / "lost.db")
@@ -56,6 +57,7 @@ async def test_another_database_adopts_a_volume_that_has_an_id(tmp_path: Path) -
 
 
 async def test_an_empty_mount_point_is_never_written_to(storage: Storage) -> None:
+    """F7."""
     sha256 = await storage.blobs.put(b"kept")
     root = storage.root / "volume"
     root.rename(storage.root / "unmounted")
@@ -88,6 +90,7 @@ async def test_a_missing_volume_at_start_is_used_once_it_is_there(tmp_path: Path
 
 
 async def test_another_volume_is_refused_naming_both(storage: Storage) -> None:
+    """F8."""
     await storage.volume.start()
     path = storage.root / "volume" / "volume-id"
     expected = path.read_text()[:8]
@@ -107,6 +110,7 @@ async def test_a_damaged_volume_id_is_refused(storage: Storage, text: str) -> No
 
 
 async def test_a_lost_blob_tree_is_made_anew_on_the_right_volume(storage: Storage) -> None:
+    """F13."""
     sha256 = await storage.blobs.put(b"kept")
     shutil.rmtree(storage.root / "volume" / "blobs")
     await storage.volume.check()
@@ -124,6 +128,7 @@ async def test_two_volumes_of_one_database_have_their_own_ids(tmp_path: Path, da
 
 
 async def test_orphaned_temp_files_are_swept_and_fresh_ones_are_not(storage: Storage) -> None:
+    """F14."""
     await storage.volume.start()
     old, fresh = storage.volume.temp / "old", storage.volume.temp / "fresh"
     old.write_bytes(b"")
@@ -165,6 +170,7 @@ async def test_a_read_only_volume_serves_what_it_has(
 async def test_a_volume_that_hangs_costs_its_own_calls_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F9."""
     monkeypatch.setattr("registry.storage.pool._SHORT", 0.01)
     gate = threading.Event()
     async with opened(tmp_path, threads=1, patience=0.01) as storage:
@@ -197,6 +203,7 @@ async def test_a_volume_that_hangs_costs_its_own_calls_only(
     ],
 )
 def test_a_system_error_is_told_as_what_to_do(code: int, says: str) -> None:
+    """F15."""
     message = str(explain(OSError(code, os.strerror(code), "/secret/path"), "the LAN volume"))
     assert says in message
     assert "/secret" not in message

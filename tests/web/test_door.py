@@ -86,6 +86,7 @@ async def one_answer(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
 async def test_a_head_that_does_not_end_is_given_up(world: World, said: bytes) -> None:
+    """L6."""
     await world.start()
     reader, writer = await world.connect()
     writer.write(said)
@@ -160,6 +161,7 @@ async def test_a_connection_may_rest_between_requests(world: World) -> None:
 
 
 async def test_one_address_has_so_many_connections_and_another_is_told_so(world: World) -> None:
+    """L6."""
     await world.start(per_address=3, head_seconds=30)
     opened = [await world.connect() for _ in range(3)]
     for reader, writer in opened:
@@ -198,6 +200,7 @@ async def test_a_trusted_proxy_brings_as_many_as_it_likes(world: World) -> None:
 
 
 async def test_who_takes_nothing_of_an_answer_is_dropped_and_others_are_not(world: World) -> None:
+    """L5."""
     await world.start(slowest=64 * 1024)
     with socket.create_connection(world.address) as stuck:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

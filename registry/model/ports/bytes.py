@@ -126,7 +126,7 @@ class Warehouse(Protocol):
         """Whether a file has its bytes, hashed now; one that doesn't is put aside with an alarm."""
 
     async def holders(self, sha256: str) -> tuple[Holding, ...]:
-        """The rows that need these bytes."""
+        """The rows that need these bytes, as their file or as its core metadata."""
 
     async def position(self) -> str:
         """The name after which checking goes on; empty to begin anew."""
