@@ -70,9 +70,11 @@ class SearchAsk(msgspec.Struct, frozen=True):
 
 
 class ServiceAsk(msgspec.Struct, frozen=True):
-    """A service of the registry itself: ping, whoami, login, logout, tokens, keys, audit."""
+    """A service of the registry itself; `subject` is whom or what it is asked about."""
 
-    service: Literal["ping", "whoami", "login", "logout", "tokens", "keys", "audit"]
+    service: Literal[
+        "ping", "whoami", "profile", "login", "logout", "tokens", "make-token", "end-token", "keys", "audit"
+    ]
     subject: str = ""
     """The user name of a login, the token of a logout."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import msgspec
 from aiohttp import hdrs, web
 from isal import isal_zlib
 
-from registry.errors import Malformed, NotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
+from registry.errors import Forbidden, Malformed, NotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
 from registry.identity.tokens import Tokens
 from registry.identity.users import Users
+from registry.model.accounts import Token
 from registry.model.asks import ProvenanceAsk, SearchAsk, ServiceAsk
 from registry.model.events import Client
 from registry.pipeline.attesting import Attesting
@@ -28,6 +31,14 @@ class _Login(msgspec.Struct):
 
     name: str
     password: str
+
+
+class _NewToken(msgspec.Struct):
+    """What `npm token create` sends."""
+
+    password: str
+    readonly: bool = False
+    name: str = ""
 
 
 class Services:
@@ -59,8 +70,14 @@ class Services:
                 return await self._login(request, ask, client)
             case "logout":
                 return await self._logout(ask, client)
+            case "profile":
+                return web.json_response({"name": _named(client), "tfa": False})
             case "tokens":
                 return await self._list(client)
+            case "make-token":
+                return await self._make(request, client)
+            case "end-token":
+                return await self._end(ask, client)
             case "keys":
                 return _json(await self._attesting.keys())
             case "audit":
@@ -86,11 +103,7 @@ class Services:
     async def _login(self, request: web.Request, ask: ServiceAsk, client: Client) -> web.Response:
         if request.method != hdrs.METH_PUT:
             raise NotAllowed("A login is a PUT.")
-        body = b""
-        async for chunk in request.content.iter_chunked(LOGIN_BYTES):  # one may come in several segments
-            body += chunk
-            if len(body) > LOGIN_BYTES:
-                raise TooLarge("A login document has a name and a password; this one is too large.")
+        body = await _small(request)
         try:
             login = msgspec.json.decode(body, type=_Login)
         except msgspec.MsgspecError:
@@ -120,17 +133,56 @@ class Services:
 
     async def _list(self, client: Client) -> web.Response:
         user = _named(client)
-        objects = [
-            {
-                "key": token.id,
-                "token": f"rgt_{token.id}",
-                "readonly": token.scope == "read",
-                "created": token.created.isoformat(),
-            }
-            for token in await self._tokens.list(user)
-            if token.revoked is None
-        ]
+        objects = [_told(token) for token in await self._tokens.list(user) if token.revoked is None]
         return web.json_response({"objects": objects, "urls": {}})
+
+    async def _make(self, request: web.Request, client: Client) -> web.Response:
+        """A token for whoever is logged in and knows the password, like a login's but for its scope."""
+        user = _named(client)
+        try:
+            wanted = msgspec.json.decode(await _small(request), type=_NewToken)
+        except msgspec.MsgspecError:
+            raise Malformed(
+                "A new token is asked for by a JSON document with the account's password."
+            ) from None
+        if await self._users.authenticate(user, wanted.password, address=client.address) is None:
+            # No 401: npm would ask for a one-time password.
+            raise Forbidden("The password is wrong, so no token was made.")
+        scope: Literal["read", "publish"] = "read" if wanted.readonly else "publish"
+        token, secret = await self._tokens.create(
+            user, note=wanted.name or "npm token create", scope=scope, days=LOGIN_DAYS, by=client
+        )
+        return web.json_response({**_told(token), "token": secret}, status=201)
+
+    async def _end(self, ask: ServiceAsk, client: Client) -> web.Response:
+        user = _named(client)
+        named = await self._tokens.authenticate(ask.subject)
+        key = named.id if named is not None else ask.subject
+        if not any(token.id == key and token.revoked is None for token in await self._tokens.list(user)):
+            raise NotFound("There is no such token of yours.")
+        await self._tokens.revoke(key, by=client)
+        return web.json_response({"ok": True})
+
+
+def _told(token: Token) -> dict[str, Any]:
+    """A token as npm lists it, without its secret."""
+    return {
+        "key": token.id,
+        "token": f"rgt_{token.id}",
+        "readonly": token.scope == "read",
+        "cidr_whitelist": None,
+        "created": token.created.isoformat(),
+    }
+
+
+async def _small(request: web.Request) -> bytes:
+    """The body of a document with a password in it."""
+    body = b""
+    async for chunk in request.content.iter_chunked(LOGIN_BYTES):  # one may come in several segments
+        body += chunk
+        if len(body) > LOGIN_BYTES:
+            raise TooLarge("A document with a name and a password is smaller than this one.")
+    return body
 
 
 def _json(body: bytes) -> web.Response:

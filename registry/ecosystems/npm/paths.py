@@ -114,6 +114,15 @@ def _service(target: Target, rest: tuple[str, ...]) -> Ask:
         case ("user", "token", token) if token:
             _only(target, "DELETE")
             return ServiceAsk("logout", token)
+        case (
+            ("org" | "team", *_)
+            | ("user", _, "package")
+            | ("package", *_, "visibility" | "collaborators" | "access")
+        ):
+            raise NotFound(
+                "Teams, owners and access levels aren't kept here: who may publish is a matter of accounts "
+                "and tokens, which an admin makes (`registry user`, `registry token`)."
+            )
         case ("v1", "search"):
             _only(target, "GET")
             return _search(target)
@@ -132,8 +141,16 @@ def _npm_service(target: Target, rest: tuple[str, ...]) -> Ask:
         return ServiceAsk("audit", _AUDITS[rest])
     match rest:
         case ("tokens",):
+            _only(target, "GET", "POST")
+            return ServiceAsk("tokens" if target.method == "GET" else "make-token")
+        case ("tokens", "token", token) if token:
+            _only(target, "DELETE")
+            return ServiceAsk("end-token", token)
+        case ("user",):
+            if target.method == "POST":
+                raise NotAllowed("Accounts are changed by an admin: `registry user`.")
             _only(target, "GET")
-            return ServiceAsk("tokens")
+            return ServiceAsk("profile")
         case ("keys",):
             _only(target, "GET")
             return ServiceAsk("keys")

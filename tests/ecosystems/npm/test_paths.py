@@ -66,6 +66,9 @@ def ask(method: str, raw: str) -> Ask:
         ("PUT -/user/org.couchdb.user:ada/-rev/1-x", ServiceAsk("login", "ada")),
         ("DELETE -/user/token/secret", ServiceAsk("logout", "secret")),
         ("GET -/npm/v1/tokens", ServiceAsk("tokens")),
+        ("POST -/npm/v1/tokens", ServiceAsk("make-token")),
+        ("DELETE -/npm/v1/tokens/token/0123", ServiceAsk("end-token", "0123")),
+        ("GET -/npm/v1/user", ServiceAsk("profile")),
         ("GET -/npm/v1/keys", ServiceAsk("keys")),
         ("POST -/npm/v1/security/advisories/bulk", ServiceAsk("audit", "bulk")),
         ("POST -/npm/v1/security/audits/quick", ServiceAsk("audit", "tree")),
@@ -92,7 +95,6 @@ def test_what_npm_sends_is_understood(line: str, means: Ask) -> None:
         pytest.param("GET -/all", NotFound, id="the list of everything"),
         pytest.param("GET -/user/ada", NotFound, id="a user in another form"),
         pytest.param("DELETE -/user/token/", NotFound, id="no token"),
-        pytest.param("GET -/npm/v1/user", NotFound, id="profile"),
         pytest.param("GET -/npm/v1", NotFound, id="half a path"),
         pytest.param("GET -/npm/v1/attestations", NotFound, id="attestations of nothing"),
         pytest.param("GET -/npm/v1/attestations/a", NotFound, id="attestations without a version"),
@@ -125,7 +127,9 @@ def test_what_npm_sends_is_understood(line: str, means: Ask) -> None:
         pytest.param("PUT a/-/a-1.0.0.tgz", NotAllowed, id="PUT to a file"),
         pytest.param("POST -/ping", NotAllowed, id="POST to ping"),
         pytest.param("GET -/npm/v1/security/advisories/bulk", NotAllowed, id="GET of the audit"),
-        pytest.param("POST -/npm/v1/tokens", NotAllowed, id="making tokens"),
+        pytest.param("POST -/npm/v1/user", NotAllowed, id="changing a profile"),
+        pytest.param("PUT -/npm/v1/tokens", NotAllowed, id="changing tokens"),
+        pytest.param("GET -/org/acme/user", NotFound, id="members"),
     ],
 )
 def test_anything_else_is_closed(line: str, error: type[RegistryError]) -> None:

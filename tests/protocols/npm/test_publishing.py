@@ -240,8 +240,9 @@ async def test_bytes_that_nobody_published_through_us_are_not_listed(gateway: Ap
         ("POST", "-/package/@acme%2fowned/access"),
         ("GET", "-/org/acme/package"),
         ("GET", "-/user/org.couchdb.user:somebody"),
-        ("GET", "-/npm/v1/user"),
-        ("POST", "-/npm/v1/tokens"),
+        ("GET", "-/user/somebody/package"),
+        ("GET", "-/team/acme/developers/user"),
+        ("POST", "-/npm/v1/user"),
     ],
 )
 async def test_what_is_managed_elsewhere_is_declined_in_words(

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.model.artifacts import Digest
 from registry.provenance.signatures import Key, RegistryKey, message
-from tests.protocols.npm.world import POLICY, Answer, Appliance, BackEnds, appliance
+from tests.protocols.npm.world import POLICY, Answer, Appliance, BackEnds, appliance, publish_document
 from tests.upstream import Tarball, make_tarball
 from tests.upstream.faults import Answer as Sent
 from tests.upstream.faults import status
@@ -73,6 +73,36 @@ async def test_n11_a_login_gives_a_token_that_a_logout_ends(gateway: Appliance) 
     assert token not in json.dumps(tokens)
     assert (await gateway.npm(f"-/user/token/{token}", method="DELETE", headers=bearer)).status == 200
     assert (await gateway.npm("-/whoami", headers=bearer)).status == 401
+
+
+async def test_n11_tokens_are_made_with_the_password_and_ended_by_their_key(gateway: Appliance) -> None:
+    made = await gateway.ask(
+        "api/v1/users", method="POST", data={"name": "maker", "password": "correct horse"}, login=True
+    )
+    assert made.status in {200, 201}, made.body
+    path = "-/user/org.couchdb.user:maker"
+    token = (await gateway.npm(path, method="PUT", data=login("maker", "correct horse"))).json["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    async def make(**asked: Any) -> Answer:
+        return await gateway.npm("-/npm/v1/tokens", method="POST", data=asked, headers=bearer)
+
+    assert (await gateway.npm("-/npm/v1/user", headers=bearer)).json == {"name": "maker", "tfa": False}
+    assert (await make(password="wrong")).status == 403
+    assert (await make(readonly=True)).status == 400
+    reading = await make(password="correct horse", readonly=True, cidr_whitelist=[])
+    assert (reading.status, reading.json["readonly"]) == (201, True)
+    reader = {"Authorization": f"Bearer {reading.json['token']}"}
+    assert (await gateway.npm("-/whoami", headers=reader)).json == {"username": "maker"}
+    refused = await gateway.npm(
+        "@acme%2fnot-by-readers", method="PUT", data=publish_document(make_tarball("@acme/not-by-readers", "1.0.0")),
+        headers=reader,
+    )  # fmt: skip
+    assert refused.status == 403
+    end = f"-/npm/v1/tokens/token/{reading.json['key']}"
+    assert (await gateway.npm(end, method="DELETE", login=True)).status == 404, "somebody else's token"
+    assert (await gateway.npm(end, method="DELETE", headers=bearer)).status == 200
+    assert (await gateway.npm("-/whoami", headers=reader)).status == 401
 
 
 @pytest.mark.parametrize(
