@@ -38,7 +38,19 @@ class _NewToken(msgspec.Struct):
 
     password: str
     readonly: bool = False
-    name: str = ""
+    name: str | None = None
+    expires: int | None = None
+    """Days."""
+    packages_and_scopes_permission: str | None = None
+    packages: list[str] | None = None
+    scopes: list[str] | None = None
+    orgs: list[str] | None = None
+    cidr_whitelist: list[str] | None = None
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it is to be good for nothing else."""
+        return self.readonly or self.packages_and_scopes_permission == "read-only"
 
 
 class Services:
@@ -148,9 +160,16 @@ class Services:
         if await self._users.authenticate(user, wanted.password, address=client.address) is None:
             # No 401: npm would ask for a one-time password.
             raise Forbidden("The password is wrong, so no token was made.")
-        scope: Literal["read", "publish"] = "read" if wanted.readonly else "publish"
+        if wanted.packages or wanted.scopes or wanted.orgs or wanted.cidr_whitelist:
+            raise Malformed(
+                "Tokens here can't be limited to packages, scopes, organisations or networks, so none was "
+                "made; --read-only (npm 10) or --packages-and-scopes-permission=read-only (npm 11) makes one "
+                "that only reads."
+            )
+        scope: Literal["read", "publish"] = "read" if wanted.only_reads else "publish"
+        days = wanted.expires or LOGIN_DAYS
         token, secret = await self._tokens.create(
-            user, note=wanted.name or "npm token create", scope=scope, days=LOGIN_DAYS, by=client
+            user, note=wanted.name or "npm token create", scope=scope, days=days, by=client
         )
         return web.json_response({**_told(token), "token": secret}, status=201)
 

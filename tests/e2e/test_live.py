@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.workload import WORKLOADS
 from tests.e2e.conftest import lived_in
 from tests.e2e.house import House, free_port
 from tests.e2e.machine import NODE, Machine
@@ -79,6 +80,29 @@ def test_pip_installs_real_packages(live: House, tmp_path: Path) -> None:
 def test_npm_installs_a_real_tree(live: House, tmp_path: Path) -> None:
     require(live, "npm upstream")
     install_npm(live, tmp_path / "machine")
+
+
+@pytest.mark.timeout(600)
+def test_npm_installs_a_real_application_of_hundreds_of_packages_in_a_workspace(
+    live: House, tmp_path: Path
+) -> None:
+    """The benchmark's locked one; its lock file names no host, so every packument is asked for too."""
+    require(live, "npm upstream")
+    machine = Machine(tmp_path / "machine", live.url)
+    lock = json.loads((WORKLOADS / "package-lock.json").read_text("utf-8"))
+    whole = lock["packages"].pop("")
+    site, folder = {**whole, "name": "@live/site", "version": "1.0.0"}, machine.project / "site"
+    folder.mkdir()
+    (folder / "package.json").write_text(json.dumps(site), "utf-8")
+    root = {"name": "live", "version": "1.0.0", "private": True, "workspaces": ["site"]}
+    machine.manifest(**root)
+    links = {"site": site, "node_modules/@live/site": {"resolved": "site", "link": True}}
+    locked = {**lock, "name": "live", "version": "1.0.0", "packages": {"": root, **links, **lock["packages"]}}
+    (machine.project / "package-lock.json").write_text(json.dumps(locked), "utf-8")
+    machine.npm("ci", "--ignore-scripts", "--legacy-peer-deps", patience=500.0).checked()
+    paths = [path for path in lock["packages"] if not lock["packages"][path].get("optional")]
+    missing = [path for path in paths if not (machine.project / path / "package.json").exists()]
+    assert (len(paths) > 500, missing) == (True, [])
 
 
 def test_a_misspelt_name_is_refused_and_the_real_one_beside_it_isnt(live: House, tmp_path: Path) -> None:

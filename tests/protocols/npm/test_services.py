@@ -90,6 +90,8 @@ async def test_n11_tokens_are_made_with_the_password_and_ended_by_their_key(gate
     assert (await gateway.npm("-/npm/v1/user", headers=bearer)).json == {"name": "maker", "tfa": False}
     assert (await make(password="wrong")).status == 403
     assert (await make(readonly=True)).status == 400
+    limited = await make(password="correct horse", cidr_whitelist=["10.0.0.0/8"])
+    assert (limited.status, "can't be limited" in limited.json["error"]) == (400, True)
     reading = await make(password="correct horse", readonly=True, cidr_whitelist=[])
     assert (reading.status, reading.json["readonly"]) == (201, True)
     reader = {"Authorization": f"Bearer {reading.json['token']}"}
