@@ -27,6 +27,8 @@ from registry.pipeline.singleflight import Flights
 
 ATTESTED, SIGNED = "pypi", "npm"
 """The ecosystem whose files have provenance that is checked, and the one whose registry signs them."""
+UNCHECKED = {"attestation": "unchecked", "reason": "npm's attestations are passed on as they are"}
+"""What the ingest event says of a file whose index offers some."""
 PATIENCE = 15.0
 """Seconds that a file on its way in waits for its provenance; it is being fetched meanwhile."""
 AGAIN = timedelta(minutes=1)
@@ -99,7 +101,8 @@ class Vouching:
         if holding.origin != "public":
             return {}
         if artifact.project.ecosystem == SIGNED:
-            return {"signature": await self._signature(holding)}
+            signature = {"signature": await self._signature(holding)}
+            return signature | (UNCHECKED if artifact.provenance else {})
         if not _vouchable(artifact):
             await self._note_absence(holding)
             return {}

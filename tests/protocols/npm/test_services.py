@@ -531,6 +531,19 @@ async def test_n16_attestations_are_proxied_below_our_base_and_at_the_bare_origi
         assert (answer.status, answer.json) == (200, attestations)
 
 
+async def test_n16_that_an_attestation_was_not_checked_is_on_record(gateway: Appliance) -> None:
+    attested, plain = make_tarball("attested-unseen", "1.0.0"), make_tarball("attested-by-nobody", "1.0.0")
+    attested.dist = {"attestations": {"url": f"{gateway.upstream.url_npm}-/npm/v1/attestations/x@1.0.0"}}
+    gateway.upstream.add(attested, plain)
+    for tarball in (attested, plain):
+        assert (await gateway.npm(f"{tarball.name}/-/{tarball.filename}")).status == 200
+    details = [
+        (await gateway.log("ingest", name))[0]["detail"] for name in ("attested-unseen", "attested-by-nobody")
+    ]
+    assert [detail.get("attestation") for detail in details] == ["unchecked", None]
+    assert "passed on" in details[0]["reason"]
+
+
 async def test_n16_nothing_is_asked_about_what_is_ours_or_refused(gateway: Appliance) -> None:
     await gateway.publish(make_tarball("@acme/unattested", "1.0.0"))
     before = len(gateway.upstream.requests)
