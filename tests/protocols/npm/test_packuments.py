@@ -50,11 +50,16 @@ async def test_n1_a_scoped_name_is_the_same_in_every_spelling(gateway: Appliance
     assert (answer.status, answer.json["name"]) == (200, "@sc/one")
 
 
-async def test_n1_tarballs_of_a_scope_arrive_with_a_raw_slash(gateway: Appliance) -> None:
+@pytest.mark.parametrize("name", ["@sc/raw", "@sc%2fraw", "@sc%2Fraw"])
+async def test_n1_tarballs_of_a_scope_arrive_with_a_raw_slash_or_an_encoded_one(
+    gateway: Appliance, name: str
+) -> None:
     tarball = make_tarball("@sc/raw", "1.0.0")
     gateway.upstream.add(tarball)
-    answer = await gateway.npm("@sc/raw/-/raw-1.0.0.tgz")
+    answer = await gateway.npm(f"{name}/-/raw-1.0.0.tgz")
     assert (answer.status, answer.raw) == (200, tarball.data)
+    head = await gateway.npm(f"{name}/-/raw-1.0.0.tgz", method="HEAD")
+    assert (head.status, head.headers["ETag"]) == (200, answer.headers["ETag"])
 
 
 async def test_n2_npms_accept_gets_the_abbreviated_document(gateway: Appliance) -> None:

@@ -35,7 +35,7 @@ async def published(gateway: Appliance, name: str, *versions: str) -> list[Tarba
     return tarballs
 
 
-async def test_what_is_published_is_installable_at_once_and_recorded(gateway: Appliance) -> None:
+async def test_n12_what_is_published_is_installable_at_once_and_recorded(gateway: Appliance) -> None:
     (tarball,) = await published(gateway, "@acme/first", "1.0.0")
     for accept in (INSTALL, "application/json"):
         document = (await gateway.npm("@acme%2ffirst", headers={"Accept": accept})).json
@@ -51,20 +51,22 @@ async def test_what_is_published_is_installable_at_once_and_recorded(gateway: Ap
     assert event["detail"]["sha512"] == hashlib.sha512(tarball.data).hexdigest()
 
 
-async def test_a_client_about_to_publish_hears_nothing_from_upstream(gateway: Appliance) -> None:
+async def test_n12_a_client_about_to_publish_hears_nothing_from_upstream(gateway: Appliance) -> None:
     gateway.upstream.add(make_tarball("namesake", "9.0.0"))
     before = len(gateway.upstream.requests)
     answer = await gateway.npm("namesake", headers={"npm-command": "publish"})
     assert (answer.status, len(gateway.upstream.requests)) == (404, before)
 
 
-async def test_publishing_needs_a_login(gateway: Appliance) -> None:
+async def test_n12_publishing_needs_a_login(gateway: Appliance) -> None:
     document = publish_document(make_tarball("@acme/nobodys", "1.0.0"))
     answer = await gateway.npm("@acme%2fnobodys", method="PUT", data=document)
     assert answer.status == 401
 
 
-async def test_the_same_version_with_other_bytes_is_409_and_with_the_same_is_fine(gateway: Appliance) -> None:
+async def test_n12_the_same_version_with_other_bytes_is_409_and_with_the_same_is_fine(
+    gateway: Appliance,
+) -> None:
     (tarball,) = await published(gateway, "@acme/twice", "1.0.0")
     assert (await gateway.publish(tarball)).status == 201
     other = make_tarball("@acme/twice", "1.0.0", padding=9)
@@ -103,7 +105,7 @@ def hidden_script(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "spoil", [renamed, traversing, cut_short, other_integrity, hidden_dependency, hidden_script]
 )
-async def test_a_document_that_does_not_fit_its_tarball_is_400(gateway: Appliance, spoil: Any) -> None:
+async def test_n12_a_document_that_does_not_fit_its_tarball_is_400(gateway: Appliance, spoil: Any) -> None:
     document = publish_document(make_tarball("@acme/spoilt", "1.0.0"))
     spoil(document)
     answer = await put(gateway, "@acme%2fspoilt", document)
@@ -112,18 +114,18 @@ async def test_a_document_that_does_not_fit_its_tarball_is_400(gateway: Applianc
     assert (await gateway.npm("@acme%2fspoilt")).status == 404
 
 
-async def test_the_document_of_another_address_is_400(gateway: Appliance) -> None:
+async def test_n12_the_document_of_another_address_is_400(gateway: Appliance) -> None:
     answer = await put(gateway, "@acme%2fhere", publish_document(make_tarball("@acme/there", "1.0.0")))
     assert answer.status == 400
 
 
-async def test_a_public_name_is_not_published_over(gateway: Appliance) -> None:
+async def test_n12_a_public_name_is_not_published_over(gateway: Appliance) -> None:
     gateway.upstream.add(make_tarball("everybodys", "1.0.0"))
     await gateway.npm("everybodys")
     assert (await gateway.publish(make_tarball("everybodys", "99.0.0"))).status == 403
 
 
-async def test_dist_tags_are_listed_set_and_removed(gateway: Appliance) -> None:
+async def test_n12_dist_tags_are_listed_set_and_removed(gateway: Appliance) -> None:
     await published(gateway, "@acme/tagged", "1.0.0", "1.1.0")
     tags = "-/package/@acme%2ftagged/dist-tags"
     assert (await gateway.npm(tags)).json == {"latest": "1.1.0"}
@@ -137,7 +139,7 @@ async def test_dist_tags_are_listed_set_and_removed(gateway: Appliance) -> None:
     assert changes == ["tag", "tag", "publish", "publish"]
 
 
-async def test_the_tags_of_a_public_package_are_not_changed_here(gateway: Appliance) -> None:
+async def test_n12_the_tags_of_a_public_package_are_not_changed_here(gateway: Appliance) -> None:
     gateway.upstream.add(make_tarball("public-tags", "1.0.0"))
     await gateway.npm("public-tags")
     answer = await put(gateway, "-/package/public-tags/dist-tags/next", "1.0.0")
@@ -145,7 +147,7 @@ async def test_the_tags_of_a_public_package_are_not_changed_here(gateway: Applia
     assert "isn't published here" in answer.json["error"]
 
 
-async def test_a_deprecation_is_written_back_and_seen(gateway: Appliance) -> None:
+async def test_n12_a_deprecation_is_written_back_and_seen(gateway: Appliance) -> None:
     await published(gateway, "@acme/old", "1.0.0", "2.0.0")
     document = await writable(gateway, "@acme%2fold")
     document["versions"]["1.0.0"]["deprecated"] = "use 2"
@@ -156,7 +158,7 @@ async def test_a_deprecation_is_written_back_and_seen(gateway: Appliance) -> Non
         assert (versions["1.0.0"]["deprecated"], "deprecated" in versions["2.0.0"]) == ("use 2", False)
 
 
-async def test_a_client_that_writes_back_sees_what_policy_withholds(gateway: Appliance) -> None:
+async def test_n12_a_client_that_writes_back_sees_what_policy_withholds(gateway: Appliance) -> None:
     await published(gateway, "@acme/partly", "1.0.0", "2.0.0")
     entry = {
         "kind": "deny", "ecosystem": "npm", "pattern": "@acme/partly", "versions": ">=2", "reason": "a test"
@@ -167,7 +169,7 @@ async def test_a_client_that_writes_back_sees_what_policy_withholds(gateway: App
     assert (await gateway.npm("@acme%2fpartly?write=true")).status == 401
 
 
-async def test_what_is_kept_outlives_a_client_that_asks_to_write_while_verdaccio_is_down(
+async def test_n12_what_is_kept_outlives_a_client_that_asks_to_write_while_verdaccio_is_down(
     tmp_path: Path,
 ) -> None:
     with contextlib.ExitStack() as running:
@@ -181,7 +183,7 @@ async def test_what_is_kept_outlives_a_client_that_asks_to_write_while_verdaccio
             assert set((await gateway.npm("@acme%2fkept")).json["versions"]) == {"1.0.0"}
 
 
-async def test_one_version_is_unpublished_as_npm_does_it(gateway: Appliance) -> None:
+async def test_n12_one_version_is_unpublished_as_npm_does_it(gateway: Appliance) -> None:
     await published(gateway, "@acme/shrunk", "1.0.0", "1.1.0")
     document = await writable(gateway, "@acme%2fshrunk")
     revision = document["_rev"]
@@ -198,7 +200,7 @@ async def test_one_version_is_unpublished_as_npm_does_it(gateway: Appliance) -> 
     assert again.status == 409, "a version that was unpublished came back"
 
 
-async def test_a_package_is_unpublished_and_never_asked_upstream(gateway: Appliance) -> None:
+async def test_n12_a_package_is_unpublished_and_never_asked_upstream(gateway: Appliance) -> None:
     await published(gateway, "acme-gone", "1.0.0")
     gateway.upstream.add(make_tarball("acme-gone", "99.0.0"))
     revision = (await writable(gateway, "acme-gone"))["_rev"]
@@ -210,7 +212,7 @@ async def test_a_package_is_unpublished_and_never_asked_upstream(gateway: Applia
     assert len(gateway.upstream.requests) == before
 
 
-async def test_private_bytes_that_changed_in_the_back_end_are_never_served(gateway: Appliance) -> None:
+async def test_n12_private_bytes_that_changed_in_the_back_end_are_never_served(gateway: Appliance) -> None:
     (tarball,) = await published(gateway, "@acme/rotten", "1.0.0")
     stored = gateway.storage / "@acme" / "rotten" / "rotten-1.0.0.tgz"
     assert stored.read_bytes() == tarball.data
@@ -220,7 +222,7 @@ async def test_private_bytes_that_changed_in_the_back_end_are_never_served(gatew
     assert await gateway.log("alarm", "@acme/rotten")
 
 
-async def test_bytes_that_nobody_published_through_us_are_not_listed(gateway: Appliance) -> None:
+async def test_n12_bytes_that_nobody_published_through_us_are_not_listed(gateway: Appliance) -> None:
     await published(gateway, "@acme/slipped", "1.0.0")
     document = gateway.storage / "@acme" / "slipped" / "package.json"
     packument = json.loads(document.read_text())
@@ -245,7 +247,7 @@ async def test_bytes_that_nobody_published_through_us_are_not_listed(gateway: Ap
         ("POST", "-/npm/v1/user"),
     ],
 )
-async def test_what_is_managed_elsewhere_is_declined_in_words(
+async def test_n12_what_is_managed_elsewhere_is_declined_in_words(
     gateway: Appliance, method: str, path: str
 ) -> None:
     before = len(gateway.upstream.requests)
@@ -256,7 +258,7 @@ async def test_what_is_managed_elsewhere_is_declined_in_words(
 
 
 @pytest.mark.parametrize("name", ["Acme-Billing", "ACME-BILLING", "acme-Billing"])
-async def test_a_legacy_name_with_capitals_is_ours_like_the_one_without(
+async def test_n12_a_legacy_name_with_capitals_is_ours_like_the_one_without(
     gateway: Appliance, name: str
 ) -> None:
     gateway.upstream.add(make_tarball(name, "1.0.0"))
