@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from tests.bench import large, page, static, systems
+from tests.bench import growth, large, page, static, systems
 from tests.bench.capture import capture
 from tests.bench.crowd import Crowd, crowded
 from tests.bench.measure import Findings, installs, measured, warm
@@ -17,6 +17,9 @@ from tests.bench.replay import replayed
 def main() -> None:
     """Parse, measure, print; write docs/performance.md where asked."""
     asked = _arguments()
+    if asked.growth:
+        growth.main()
+        return
     captured, scratch = asked.folder / "captured", asked.folder / "scratch"
     captured.mkdir(parents=True, exist_ok=True)
     capture(captured)
@@ -67,6 +70,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="the workloads' requests replayed, a minute: for development"
+    )
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="a cache of a thousand artifacts beside one of a million, two minutes",
     )
     parser.add_argument(
         "--peers", nargs="*", choices=NAMES, default=[], metavar="PEER",

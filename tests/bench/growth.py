@@ -1,0 +1,177 @@
+"""What a warm request costs when the cache holds a thousand artifacts, and when it holds a million.
+
+Two appliances run side by side, with the same real packages and so many synthetic rows: a wheel, its project and
+its document, copied from the real ones under other names. Rounds alternate, and the cheapest of each counts.
+
+`python -m tests.bench.growth` does that alone and prints it; nothing needs to be captured before.
+"""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import apsw
+
+from tests.bench.cost import cpu_seconds, resident
+from tests.bench.load import closed_loop
+from tests.bench.static import PACKUMENT, SIMPLE
+from tests.bench.systems import APPLIANCE_PORT, System, appliance
+from tests.upstream import LyingUpstream, make_tarball, make_wheel
+
+SIZES = (1_000, 1_000_000)
+"""Artifacts in the cache."""
+TO_A_PROJECT = 10
+MOST = 1.2
+"""Times that a warm request's CPU may grow."""
+ROUNDS = 8
+SETTLED = 1.0
+"""Seconds without work after which an appliance has begun: with many rows it looks through them once."""
+PORT = APPLIANCE_PORT + 10
+
+WHEEL = make_wheel("grown", "1.0")
+TARBALL = make_tarball("grown", "1.0.0")
+INDEX, FILE = "/pypi/simple/grown/", f"/pypi/files/grown/{WHEEL.filename}"
+PACKUMENT_PATH, TARBALL_PATH = "/npm/grown", "/npm/grown/-/grown-1.0.0.tgz"
+
+
+@dataclass(frozen=True)
+class Grown:
+    """One kind of request."""
+
+    title: str
+    cpu: tuple[float, ...]
+    """Seconds a request, for each of SIZES."""
+
+    @property
+    def growth(self) -> float:
+        """Of the largest cache against the smallest."""
+        return self.cpu[-1] / self.cpu[0]
+
+
+def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], list[str]]:
+    """Every kind of request; and what else differs, in sentences."""
+    upstream = LyingUpstream()
+    upstream.add(WHEEL, TARBALL)
+    with ExitStack() as stack:
+        stack.enter_context(upstream.in_a_thread())
+        systems = [_stocked(folder / str(size), upstream, PORT + at, size) for at, size in enumerate(SIZES)]
+        for system, size in zip(systems, SIZES, strict=True):
+            stack.enter_context(system.running(folder / str(size)))
+        for system in systems:
+            _settle(system)
+        requests = dict(_requests(systems[0]))
+        costs: dict[str, list[list[float]]] = {title: [[] for _ in SIZES] for title in requests}
+        order = list(enumerate(systems))
+        for _ in range(ROUNDS):
+            for title, (path, headers) in requests.items():
+                for at, system in order:
+                    load = closed_loop(system.pid, f"{system.url}{path}", headers, seconds)
+                    assert not load.errors, (system.name, title, load)
+                    costs[title][at].append(load.cpu)
+            order.reverse()
+        told = [
+            f"{size:,} artifacts: started in {system.start_seconds:.1f} s, {resident(system.pid)[1] / 1e6:.0f} MB"
+            for system, size in zip(systems, SIZES, strict=True)
+        ]
+    return [Grown(title, tuple(map(min, spent))) for title, spent in costs.items()], told
+
+
+def table(found: list[Grown], told: list[str]) -> str:
+    """In Markdown."""
+    heads = " | ".join(f"{size:,} artifacts" for size in SIZES)
+    lines = [f"| CPU of a warm request | {heads} | growth |", f"| --- |{' --- |' * len(SIZES)} --- |"]
+    for each in found:
+        cells = " | ".join(f"{cpu * 1e6:,.0f} µs" for cpu in each.cpu)
+        lines.append(f"| {each.title} | {cells} | {each.growth:.2f} x |")
+    return "\n".join([*lines, "", f"{'; '.join(told)} (PSS)."])
+
+
+def _stocked(folder: Path, upstream: LyingUpstream, port: int, size: int) -> System:
+    """An appliance that has the real packages, and then so many artifacts in its database."""
+    system = appliance(folder)
+    environ = {
+        **system.environ,
+        "REGISTRY_PORT": str(port),
+        "REGISTRY_NPM_UPSTREAM": upstream.url_npm,
+        "REGISTRY_PYPI_UPSTREAM": upstream.url_pypi,
+    }
+    system = replace(system, name=f"cache of {size}", port=port, environ=environ)
+    with system.running(folder):
+        for path in (INDEX, FILE, PACKUMENT_PATH, TARBALL_PATH):
+            _asked(system, path, {})
+    grow(folder / "data" / "registry.db", size)
+    return system
+
+
+def grow(database: Path, size: int) -> None:
+    """Copy the rows of the real wheel until there are `size` artifacts. Nobody else may have it open."""
+    connection = apsw.Connection(str(database))
+    number = f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {size})"
+    project = f"printf('grown-%06d', n / {TO_A_PROJECT})"
+    artifact = {
+        "project": project,
+        "filename": f"printf('grown_%06d-1.%d-py3-none-any.whl', n / {TO_A_PROJECT}, n % {TO_A_PROJECT})",
+        "version": f"printf('1.%d', n % {TO_A_PROJECT})",
+    }
+    with connection:
+        connection.execute(f"{number} {_copies(connection, 'artifact', artifact, 'project')}, number")
+        for table, column in (("document", "project"), ("project", "name")):
+            copies = _copies(connection, table, {column: project}, column)
+            connection.execute(f"{number} {copies}, number WHERE n % {TO_A_PROJECT} = 0")
+    connection.pragma("wal_checkpoint", "truncate")
+    connection.close()
+
+
+def _copies(connection: apsw.Connection, table: str, new: dict[str, str], key: str) -> str:
+    """Inserts what a row of the real project says, with other values in some columns, joined with what follows."""
+    columns = [str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(new.get(column, f"was.{column}") for column in columns)
+    was = f"(SELECT * FROM {table} WHERE ecosystem = 'pypi' AND {key} = 'grown') AS was"
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {was}"
+
+
+def _settle(system: System) -> None:
+    spent = -1.0
+    while (now := cpu_seconds(system.pid)) - spent > SETTLED / 20:
+        spent = now
+        time.sleep(SETTLED)
+
+
+def _requests(system: System) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
+    simple, packument = dict(SIMPLE), dict(PACKUMENT)
+    tag = _asked(system, INDEX, simple)
+    yield "simple index", (INDEX, simple)
+    yield "304 of it", (INDEX, {**simple, "If-None-Match": tag})
+    yield "wheel, delivery recorded", (FILE, {})
+    yield "packument", (PACKUMENT_PATH, packument)
+    yield "tarball, delivery recorded", (TARBALL_PATH, {})
+
+
+def _asked(system: System, path: str, headers: dict[str, str]) -> str:
+    """The ETag of the answer, which must be a whole 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=60)
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200, (path, answer.status, answer.reason)
+    connection.close()
+    return answer.getheader("ETag", "")
+
+
+def main() -> None:
+    """Measure and print; exit with 1 where a request grew too much."""
+    with tempfile.TemporaryDirectory(prefix="bench-growth-") as folder:
+        found, told = measured(Path(folder))
+    print(table(found, told))
+    if worst := [each.title for each in found if each.growth > MOST]:
+        raise SystemExit(f"grew more than {MOST} times: {', '.join(worst)}")
+
+
+if __name__ == "__main__":
+    main()
