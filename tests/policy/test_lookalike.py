@@ -214,3 +214,15 @@ def test_a_prepared_table_of_other_names_or_bytes_is_made_anew(spoil: Callable[[
     again = parse_names("pypi", names, prepared=lambda: spoil(prepared))
     assert again.table_in(spoil(prepared)) is None
     assert again.table.find(keys("requets"))
+
+
+@pytest.mark.parametrize(("ecosystem", "name", "target"), [
+    ("npm", "env-cross", "cross-env"),
+    ("pypi", "dateutil-python", "python-dateutil"),
+])  # fmt: skip
+def test_a_popular_name_with_its_words_in_another_order_is_held(
+    ecosystem: str, name: str, target: str
+) -> None:
+    found = flagged(ecosystem, name)
+    assert found is not None
+    assert (found.target, found.kind) == (target, "order")

@@ -34,7 +34,8 @@ _ABROAD_LESS = 3.0
 _LARGE_SCOPE = 30
 """Known names in a scope whose misspelling is no accident, whatever follows it."""
 _OFTEN_TYPED = 2_500
-"""Rank up to which another separator (`crossenv`) is enough to hold a name."""
+"""Rank up to which another separator (`crossenv`) or order of words (`env-cross`) is enough for a hold."""
+_SLIPS_OF_HABIT = frozenset(("separator", "order"))
 _CERTAIN, _LIKELY = 0.95, 0.6
 """Scores of slips that need no weighing, above the shipped deny and hold scores."""
 _LEAVES_SCOPE = frozenset(("base", "rescoped"))
@@ -137,7 +138,7 @@ class LookalikeIndex:
     def _resemblance(self, candidate: Candidate) -> Resemblance:
         target, how = candidate.target, candidate.slip
         score = self._score(candidate)
-        if how.kind == "separator" and (candidate.rank or 0) <= _OFTEN_TYPED:
+        if how.kind in _SLIPS_OF_HABIT and (candidate.rank or 0) <= _OFTEN_TYPED:
             score = max(score, _LIKELY)
         where = f" of {candidate.abroad}" if candidate.abroad else ""
         known = self.known.get(target) or candidate.rank
