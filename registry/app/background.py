@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from registry.model.ports import Leases
+
 LOOK = 1.0
 """Seconds between two looks at a file that may change: policy.toml, the certificate."""
 
@@ -21,6 +23,13 @@ def in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> Non
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(stop)
+
+
+async def in_one_process(leases: Leases, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do it in one process of the appliance; when that one ends, in another."""
+    while not leases.take(name):  # noqa: ASYNC110  the kernel tells nobody when a lease is free
+        await asyncio.sleep(LOOK)
+    await work()
 
 
 async def watch(paths: Sequence[Path], reload: Callable[[], Awaitable[None]]) -> None:

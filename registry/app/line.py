@@ -152,7 +152,7 @@ def lay_line(
         vouching=vouching,
         workers=workers,
     )
-    jobs = Jobs()
+    jobs = Jobs(kept.leases)
     stack.push_async_callback(jobs.close)
     warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
     stack.push_async_callback(warehouse.note_uses)
@@ -168,6 +168,7 @@ def lay_line(
         jobs=jobs,
         clock=clock,
         quota=settings.cache_quota,
+        leases=kept.leases,
     )
     in_background(cache.tend(), stack)
     return Line(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
-from registry.app.background import in_background
+from registry.app.background import in_background, in_one_process
 from registry.errors import ConfigurationError, RegistryError
 from registry.identity.log_keys import LogKeys
 from registry.model.events import Event, Kind
@@ -92,6 +92,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
             await volume.start()
     documents = Documents(volumes, database, NearCopies(settings.data / "indexes"))
     stack.push_async_callback(documents.close)
+    uses = editions if settings.workers > 1 else None
     return Storage(
         database=database,
         editions=editions,
@@ -106,7 +107,9 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         offline=OfflineSwitch(database, editions.offline),
         accounts=Accounts(database),
         volumes=volumes,
-        blobs={origin: Blobs(volume, database, clock, log.record) for origin, volume in volumes.items()},
+        blobs={
+            origin: Blobs(volume, database, clock, log.record, uses) for origin, volume in volumes.items()
+        },
         documents=documents,
     )
 
@@ -144,7 +147,7 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
         clock=clock,
     )
     stack.push_async_callback(audit.seal)
-    in_background(audit.tend(), stack)
+    in_background(in_one_process(kept.leases, "checkpoints", audit.tend), stack)
     return audit
 
 

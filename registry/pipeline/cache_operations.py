@@ -16,13 +16,14 @@ from registry.model.artifacts import Holding
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Catalogue, Clock, ProvenanceLog, Warehouse
+from registry.model.ports import Catalogue, Clock, Leases, ProvenanceLog, Warehouse
 from registry.model.warehouse import Kept, Taken
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.jobs import Job, Jobs, Progress
 from registry.pipeline.policy_operations import find_ecosystem
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.singleflight import NoOthers
 from registry.pipeline.verify import Verifier
 
 AT_ONCE = 4
@@ -65,8 +66,10 @@ class CacheOperations:
         jobs: Jobs,
         clock: Clock,
         quota: int,
+        leases: Leases | None = None,
     ) -> None:
-        """`quota` is in bytes; 0 for none."""
+        """`quota` is in bytes; 0 for none. `leases` are shared with the other processes of the appliance."""
+        self._leases = leases or NoOthers()
         self._ecosystems = ecosystems
         self._warehouse = warehouse
         self._catalogue = catalogue
@@ -167,16 +170,19 @@ class CacheOperations:
             await asyncio.sleep(TEND)
             try:
                 await self._warehouse.note_uses()
-                if not self._quota:
+                # One process keeps to the quota, for as long as it lives; the job keeps others out meanwhile.
+                if not self._quota or not self._leases.take("quota"):
                     continue
                 taken = await self._warehouse.shrink(self._quota, dry_run=True)
                 if taken.files:
-                    room = self._quota - self._quota // SPARE
-                    given_up = await self._warehouse.shrink(room, dry_run=False)
-                    none = Taken(files=0, bytes=0)
-                    await self._tell("cache.quota", "gateway", none, given_up, self._quota)
+                    self._jobs.start("gc", self._keep_to_quota)
             except RegistryError as error:
                 journal.warning("the cache could not be kept to its quota", extra={"error": str(error)})
+
+    async def _keep_to_quota(self, progress: Progress) -> None:
+        given_up = await self._warehouse.shrink(self._quota - self._quota // SPARE, dry_run=False)
+        progress.done = given_up.files
+        await self._tell("cache.quota", "gateway", Taken(files=0, bytes=0), given_up, self._quota)
 
     async def _grant(self, wish: Wish, progress: Progress, *, dry_run: bool) -> None:
         project = self._ecosystems[wish.ecosystem].parse_name(wish.name)

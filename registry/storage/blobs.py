@@ -25,6 +25,7 @@ from registry.model.events import Event, Kind
 from registry.model.ports import Clock
 from registry.storage.database import Database
 from registry.storage.durable import digest_of, read_whole
+from registry.storage.editions import SharedEditions
 from registry.storage.staging import FileStaging
 from registry.storage.volume import Volume
 
@@ -39,8 +40,17 @@ _REMEMBERED = 10_000
 class Blobs:
     """The port's implementation over one volume."""
 
-    def __init__(self, volume: Volume, database: Database, clock: Clock, alarm: Alarm) -> None:
-        """`alarm` records an event; ProvenanceLog.record will do."""
+    def __init__(
+        self,
+        volume: Volume,
+        database: Database,
+        clock: Clock,
+        alarm: Alarm,
+        shared_uses: SharedEditions | None = None,
+    ) -> None:
+        """`alarm` records an event; ProvenanceLog.record will do. In `shared_uses` the processes of an
+        appliance note what they were asked for, so that none takes away what another one serves."""
+        self._shared_uses = shared_uses
         self._volume = volume
         self._database = database
         self._clock = clock
@@ -77,12 +87,12 @@ class Blobs:
         volume is gone or hangs."""
         trusted = self._trusted.get(sha256)
         path = trusted[0] if trusted else self._volume.blob(sha256)
+        self._note_use(sha256)  # before the look: who collects garbage looks again after taking a file away
         look = await self._volume.quickly(lambda: _look_at(path))
         if look is None:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
             return None
-        self._uses[sha256] = time.time_ns() // 1_000
         if trusted is not None and trusted[1] == look:
             return path
         if self._recorded(sha256) == look:
@@ -96,12 +106,12 @@ class Blobs:
         trusted = self._trusted.get(sha256)
         if trusted is None or not self._volume.local:
             return None
+        self._note_use(sha256)
         try:
             if _look_at(trusted[0]) != trusted[1]:
                 return None
         except OSError:
             return None
-        self._uses[sha256] = time.time_ns() // 1_000
         return trusted[0]
 
     async def put(self, data: bytes) -> str:
@@ -143,10 +153,17 @@ class Blobs:
         )
 
     def used_since(self, sha256: str, moment: float) -> bool:
-        """Whether this process was asked for it since then (seconds since 1970), as far as it remembers: some
-        minutes. Safe in any thread."""
+        """Whether it was asked for since then (seconds since 1970): of this process, as far as it remembers,
+        which is some minutes, or of any that shares `uses`. Safe in any thread."""
+        if self._shared_uses is not None and self._shared_uses.used_since(sha256, moment):
+            return True
         used = self._uses.get(sha256) or self._flushed_uses.get(sha256) or 0
         return used >= moment * 1_000_000
+
+    def _note_use(self, sha256: str) -> None:
+        self._uses[sha256] = time.time_ns() // 1_000
+        if self._shared_uses is not None:
+            self._shared_uses.note_use(sha256)
 
     async def flush_uses(self) -> None:
         """Write down when blobs were asked for; what a crash loses makes some look older than they are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import apsw
@@ -14,6 +15,8 @@ from registry.storage.schema import APPLICATION_ID, MIGRATIONS
 SAFE_SQLITE = (3, 51, 3)
 """The first version without the WAL-reset bug, which can corrupt a database that two connections write."""
 
+_STEP = 0.000_5
+"""Seconds between two looks at whether another process has committed."""
 _READER_BUSY_MS = 200
 """A reader never waits for writers in WAL mode; this covers the moment of recovery after a crash."""
 
@@ -59,13 +62,32 @@ def connect(path: Path, *, busy_ms: int = _READER_BUSY_MS, readonly: bool = Fals
     connection = apsw.Connection(
         os.fspath(path), flags=flags | apsw.SQLITE_OPEN_NOFOLLOW, statementcachesize=200
     )
-    connection.set_busy_timeout(busy_ms)
+    connection.set_busy_handler(_Patience(busy_ms / 1_000))
     connection.pragma("synchronous", "full")
     connection.pragma(
         "recursive_triggers", True
     )  # so that INSERT OR REPLACE can't go round the log's trigger
     connection.pragma("trusted_schema", False)
     return connection
+
+
+class _Patience:
+    """Waits for another process's transaction in short steps: SQLite's own grow to a tenth of a second, and
+    who has waited long would wait longest."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends = 0.0
+
+    def __call__(self, attempts: int) -> bool:
+        """Whether to try once more."""
+        now = time.monotonic()
+        if attempts == 0:
+            self._ends = now + self._seconds
+        if now >= self._ends:
+            return False
+        time.sleep(_STEP)
+        return True
 
 
 def migrate(connection: apsw.Connection, path: Path, steps: tuple[str, ...]) -> None:

@@ -197,13 +197,13 @@ class Warehouse:
         await self._volume.run(remove)
 
     def _remove_if_old(self, path: Path, oldest: float) -> bool:
-        """Blocks. Take the file out of sight, look again, and put it back if it came only now."""
+        """Blocks. Take the file out of sight, look again, and put it back if it is in use after all."""
         aside = self._volume.temp / secrets.token_hex(16)
         try:
             path.rename(aside)
         except FileNotFoundError:
             return False
-        if aside.lstat().st_mtime >= oldest:
+        if aside.lstat().st_mtime >= oldest or self._blobs.used_since(path.name, oldest):
             aside.rename(path)
             return False
         aside.unlink()

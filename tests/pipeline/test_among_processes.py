@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from registry.errors import SourceFailed
+from registry.errors import Conflict, SourceFailed
 from registry.model.artifacts import Holding
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Kind
 from registry.model.publications import Findings
 from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.jobs import Jobs, Progress
 from registry.pipeline.singleflight import Turn
 from registry.pipeline.verify import FAILURE_LASTS, Flight, Verifier
 from registry.storage.leases import FileLeases
@@ -207,3 +208,36 @@ async def _until(true: Callable[[], bool]) -> None:
     """Wait for what happens in another process, which tells nobody; the suite's timeout is the guard."""
     while not true():  # noqa: ASYNC110
         await asyncio.sleep(0.001)
+
+
+async def test_a_job_of_another_process_can_be_watched_and_called_off(tmp_path: Path) -> None:
+    async def work(progress: Progress) -> None:
+        progress.done = 7
+        await asyncio.Event().wait()
+
+    with closing(FileLeases(tmp_path / "leases")) as one, closing(FileLeases(tmp_path / "leases")) as two:
+        here, there = Jobs(one), Jobs(two)
+        job = here.start("scrub", work)
+        with pytest.raises(Conflict):
+            there.start("scrub", work)
+        await _until(lambda: there.look(job.id).done == 7)
+        assert (await there.cancel(job.id)).state == "cancelled"
+        assert here.look(job.id).state == "cancelled"
+        again = there.start("scrub", work)
+        assert here.look(again.id).state == "running"
+        await there.close()
+        await here.close()
+
+
+async def test_a_job_whose_process_was_killed_is_told_as_failed(tmp_path: Path) -> None:
+    async def work(_: Progress) -> None:
+        await asyncio.Event().wait()
+
+    leases = FileLeases(tmp_path / "leases")
+    killed = Jobs(leases)
+    job = killed.start("scrub", work)
+    leases.close()
+    with closing(FileLeases(tmp_path / "leases")) as ours:
+        assert Jobs(ours).look(job.id).state == "failed"
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
