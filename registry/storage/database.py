@@ -166,28 +166,25 @@ class Writer:
         ticket = self._queue.get()
         while ticket is not None:
             batch = [ticket]
-            ticket = None
-            ended = False
-            while len(batch) < _LARGEST_BATCH and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    ended = True
-                    break
-                batch.append(following)
-            self._commit(batch)
+            is_last = self._commit(batch)
             _settle_all(batch)
-            ticket = None if ended else self._queue.get()
+            ticket = None if is_last else self._queue.get()
 
-    def _commit(self, batch: list[Ticket]) -> None:
-        """One transaction for the batch: afterwards every ticket has a durable result or a failure."""
+    def _commit(self, batch: list[Ticket]) -> bool:
+        """One transaction for the batch and what joins it: afterwards every ticket has a durable result or a
+        failure. Gives whether the queue has ended."""
         connection = self._connection
+        is_last: bool | None = None
         try:
             connection.execute("BEGIN IMMEDIATE")
+            is_last = self._gather(batch)  # what came while another process was writing shares this commit
             for ticket in batch:
                 self._attempt(ticket)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             failure = unavailable(error) if isinstance(error, apsw.Error) else error
+            if is_last is None:
+                is_last = self._gather(batch)
             _LOG.error("a commit of %d jobs failed: %s", len(batch), error)
             try:
                 if connection.in_transaction:
@@ -196,6 +193,16 @@ class Writer:
                 _LOG.exception("a rollback failed")
             for ticket in batch:
                 ticket.failure = ticket.failure or failure
+        return is_last
+
+    def _gather(self, batch: list[Ticket]) -> bool:
+        """Add what waits in the queue; gives whether it has ended."""
+        while len(batch) < _LARGEST_BATCH and not self._queue.empty():
+            following = self._queue.get()
+            if following is None:
+                return True
+            batch.append(following)
+        return False
 
     def _attempt(self, ticket: Ticket) -> None:
         connection = self._connection
