@@ -43,10 +43,12 @@ def rows(house: House, *options: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("ecosystem", ["pypi", "npm"])
 def test_a_public_file_comes_in_once_and_goes_out_twice(ecosystem: str, house: House) -> None:
-    (ingest,) = rows(house, "--kind", "ingest", "--project", f"{ecosystem}:eyebright")
+    (public,) = [each for each in PUBLIC if isinstance(each, Tarball) == (ecosystem == "npm")]
+    ingests = rows(house, "--kind", "ingest", "--project", f"{ecosystem}:eyebright")
+    (ingest,) = [row for row in ingests if row["filename"] == public.filename]
+    assert {row["filename"] for row in ingests} <= {public.filename, f"{public.filename}.metadata"}
     deliveries = rows(house, "--kind", "delivery", "--project", f"{ecosystem}:eyebright")
     assert len(deliveries) == 2
-    (public,) = [each for each in PUBLIC if isinstance(each, Tarball) == (ecosystem == "npm")]
     assert {row["sha256"] for row in (ingest, *deliveries)} == {hashlib.sha256(public.data).hexdigest()}
     assert {row["filename"] for row in deliveries} == {public.filename}
     assert all(("pip/" if ecosystem == "pypi" else "npm/") in row["agent"] for row in deliveries)
