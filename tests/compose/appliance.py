@@ -67,9 +67,8 @@ class Appliance:
             check=False,
             timeout=600,
         )
-        assert done.returncode == 0, (
-            f"{' '.join(arguments)}: {done.stderr.decode('utf-8', 'replace')[-8000:]}"
-        )
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        assert done.returncode == 0, f"{' '.join(arguments)}: {said[-8000:]}"
         return done.stdout
 
     # its life

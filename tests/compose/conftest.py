@@ -32,13 +32,19 @@ def built(engine: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def upstream(engine: Any) -> Iterator[LyingUpstream]:
-    """On the address of this machine that containers know as the host."""
-    (bridge,) = (
+def bridge(engine: Any) -> str:
+    """The address of this machine that containers know as the host."""
+    (found,) = (
         config["Gateway"]
         for config in engine.networks.get("bridge").attrs["IPAM"]["Config"]
         if "Gateway" in config
     )
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def upstream(bridge: str) -> Iterator[LyingUpstream]:
+    """What containers fetch public packages from."""
     with LyingUpstream(host=bridge).in_a_thread() as server:
         yield server
 
