@@ -17,7 +17,8 @@ import requests
 
 from tests.compose.engine import ROOT
 from tests.e2e.house import User, free_port
-from tests.upstream import Distribution
+from tests.protocols.npm.world import publish_document
+from tests.upstream import Distribution, Tarball
 
 PATIENCE = 90.0
 """Seconds after which something that should happen has hung."""
@@ -178,6 +179,27 @@ class Appliance:
             ).status_code
         except requests.RequestException:
             return 0
+
+    def publish(self, user: User, tarball: Tarball) -> int:
+        """Publish an npm package, as npm does; gives the status, 0 where nobody answered."""
+        try:
+            return requests.put(
+                f"{self.url}/npm/{tarball.name.replace('/', '%2f')}",
+                json=publish_document(tarball),
+                headers={"Authorization": f"Bearer {user.token}"},
+                timeout=30,
+            ).status_code
+        except requests.RequestException:
+            return 0
+
+    def tarball(self, tarball: Tarball) -> bytes:
+        """An npm package's file, found by its packument as npm finds it."""
+        packument = self.get(f"/npm/{tarball.name.replace('/', '%2f')}")
+        assert packument.status_code == 200, (packument.status_code, packument.text)
+        url = packument.json()["versions"][tarball.version]["dist"]["tarball"]
+        got = requests.get(url, timeout=60, verify=self.ca or True)
+        assert got.status_code == 200, (got.status_code, got.text)
+        return got.content
 
     def file(self, project: str, filename: str) -> bytes:
         """A Python file, found by its index as pip finds it."""

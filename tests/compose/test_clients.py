@@ -65,6 +65,8 @@ def test_down_and_up_keep_everything(appliance: Appliance, alice: User, upstream
     upstream.add(public)
     assert appliance.file("zyx-kept", public.filename) == public.data
     assert appliance.upload(alice, private) == 200
+    tool = make_tarball("@zyx/own", "1.0.0")
+    assert appliance.publish(alice, tool) == 201
     users = appliance.answer("user", "list")
     credentials = credentials_of(appliance)
     appliance.down()
@@ -72,6 +74,7 @@ def test_down_and_up_keep_everything(appliance: Appliance, alice: User, upstream
     appliance.up()
     assert appliance.file("zyx-kept", public.filename) == public.data
     assert appliance.file("zyx-own", private.filename) == private.data
+    assert appliance.tarball(tool) == tool.data
     assert appliance.answer("user", "list") == users
     assert credentials_of(appliance) == credentials
     appliance.registry("audit", "verify")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ import requests
 
 from tests.compose.appliance import SERVICES, Appliance
 from tests.e2e.house import User
-from tests.upstream import LyingUpstream, make_wheel
+from tests.upstream import LyingUpstream, Tarball, make_tarball, make_wheel
 
 KILL = "kill -9 $(cat /proc/1/task/1/children)"
 """From inside: `docker kill` would count as a stop that somebody wanted."""
@@ -29,7 +29,9 @@ class Load:
     public: dict[str, bytes]
     """Project → the bytes of its one wheel, version 1.0."""
     accepted: dict[str, bytes] = field(default_factory=dict)
-    """File name → bytes that the appliance said it has."""
+    """File name → bytes of a wheel that the appliance said it has."""
+    taken: list[Tarball] = field(default_factory=list)
+    """npm packages that it said it has."""
     wrong: list[str] = field(default_factory=list)
     served: int = 0
 
@@ -37,7 +39,9 @@ class Load:
     def running(self) -> Iterator[None]:
         over = threading.Event()
         threads = [threading.Thread(target=self._install, args=(over,)) for _ in range(2)]
-        threads.append(threading.Thread(target=self._publish, args=(over,)))
+        threads += [
+            threading.Thread(target=publish, args=(over,)) for publish in (self._publish, self._publish_npm)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -70,6 +74,25 @@ class Load:
             if self.appliance.upload(self.user, wheel) == 200:
                 self.accepted[wheel.filename] = wheel.data
 
+    def _publish_npm(self, over: threading.Event) -> None:
+        """Versions of one package, each tried again until it is taken: none may get stuck half way."""
+        number = 0
+        while not over.is_set():
+            tarball = make_tarball(f"@zyx/{self.prefix}", f"1.0.{number}", padding=100_000)
+            if self.appliance.publish(self.user, tarball) == 201:
+                self.taken.append(tarball)
+                number += 1
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """Installed, published to one side and to the other."""
+        return self.served, len(self.accepted), len(self.taken)
+
+    def gets_on(self) -> Callable[[], bool]:
+        """Whether all three have gone on from here."""
+        before = self.progress
+        return lambda: all(now > then for now, then in zip(self.progress, before, strict=True))
+
 
 @pytest.fixture(scope="module")
 def public(appliance: Appliance, upstream: LyingUpstream) -> dict[str, bytes]:
@@ -83,10 +106,11 @@ def public(appliance: Appliance, upstream: LyingUpstream) -> dict[str, bytes]:
 def whole(appliance: Appliance, load: Load) -> None:
     """Everything that was promised is there, and the log tells all of it."""
     assert load.wrong == []
-    assert load.served > 0
-    assert load.accepted
+    assert all(load.progress)
     for filename, data in load.accepted.items():
         assert appliance.file(filename.split("-")[0].replace("_", "-"), filename) == data
+    for tarball in load.taken:
+        assert appliance.tarball(tarball) == tarball.data
     appliance.registry("audit", "verify")
     assert all(check["ok"] for check in appliance.answer("doctor")["checks"])
 
@@ -97,15 +121,14 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(
 ) -> None:
     load = Load(appliance, alice, f"zyx-killed-{service}", public)
     with load.running():
-        appliance.wait_until(lambda: load.accepted, "under load")
+        appliance.wait_until(load.gets_on(), "under load")
         before = appliance.container(service).attrs["RestartCount"]
         appliance.compose("exec", "-T", "--detach", service, "sh", "-c", KILL)
         appliance.wait_until(
             lambda: appliance.container(service).attrs["RestartCount"] > before, f"{service} restarted"
         )
         appliance.wait_until_healthy()
-        known, served = len(load.accepted), load.served
-        appliance.wait_until(lambda: len(load.accepted) > known and load.served > served, "back under load")
+        appliance.wait_until(load.gets_on(), "back under load")
     whole(appliance, load)
 
 
@@ -115,11 +138,10 @@ def test_a_restarted_part_comes_back_and_nothing_is_lost(
 ) -> None:
     load = Load(appliance, alice, f"zyx-restarted-{service}", public)
     with load.running():
-        appliance.wait_until(lambda: load.accepted, "under load")
+        appliance.wait_until(load.gets_on(), "under load")
         appliance.compose("restart", service)
         appliance.wait_until_healthy()
-        known, served = len(load.accepted), load.served
-        appliance.wait_until(lambda: len(load.accepted) > known and load.served > served, "back under load")
+        appliance.wait_until(load.gets_on(), "back under load")
     whole(appliance, load)
 
 
