@@ -66,6 +66,8 @@ def verdaccio(private: Path, port: int) -> Part:
     program = VERDACCIO / "node_modules" / "verdaccio" / "bin" / "verdaccio"
     environ = {
         "NODE_ENV": "production",
+        # Little room for young objects: chunks of a tarball that passes are given back sooner.
+        "NODE_OPTIONS": "--max-semi-space-size=1",
         "VERDACCIO_PUBLIC_URL": f"http://127.0.0.1:{port}/",
     }
     return _part("verdaccio", (str(node), str(program), "--config", str(config)), private, environ)

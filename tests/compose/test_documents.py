@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.compose.appliance import Appliance
 from tests.compose.checkout import Checkout, commands, dotenv, sections
 from tests.compose.conftest import NewAppliance
 from tests.compose.engine import ROOT
 from tests.e2e.conftest import lived_in
 from tests.e2e.house import House
-from tests.e2e.machine import Machine
+from tests.e2e.machine import CLIENTS, Machine
 from tests.e2e.said import run
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
@@ -25,6 +26,15 @@ NOT_HERE = {
     ("upgrade.md", "Base images"): "asks a container registry",
 }
 """Sections with commands that no test can run, and why."""
+
+AT_ONCE = {
+    "PIP_RETRIES": "0",
+    "UV_HTTP_RETRIES": "0",
+    "npm_config_fetch_retries": "0",
+    "pnpm_config_fetch_retries": "0",
+    "YARN_HTTP_RETRY": "0",
+}
+"""Who fails does so without trying again."""
 
 NewCheckout = Callable[[], Checkout]
 
@@ -188,20 +198,21 @@ def test_tls_by_an_authority_of_the_lan(checkout: Checkout, upstream: LyingUpstr
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(f"{url}/-/live", timeout=10)
     assert requests.get(f"{url}/-/live", timeout=10, verify=ca).status_code == 200
-    machine = Machine(checkout.folder / "machine", url)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(machine.python),
-        "install",
-        "--index-url",
-        machine.index,
-    ]
-    run([*pip, "zyx-tls"], machine.environ | {"PIP_CERT": ca}, machine.folder).checked()
-    machine.environ["NODE_EXTRA_CA_CERTS"] = ca
-    machine.install("npm", "zyx-tls").checked()
+    alice = appliance.add_user("alice")
+    trusted = {client: dict(_variables(cell, ca)) for client, cell in _trust().items()}
+    for client in ("pip", "uv", "npm", "pnpm", "yarn"):
+        wary, trusting = (Machine(checkout.folder / f"{client}-{who}", url) for who in ("wary", "trusting"))
+        trusting.environ |= trusted[client]
+        wary.environ |= AT_ONCE
+        assert not wary.install(client, "zyx-tls").ok
+        trusting.install(client, "zyx-tls").checked()
+        assert trusting.installed(client, "zyx-tls") is not None
+    machine = Machine(checkout.folder / "uploading", url)
+    login = ("-u", "__token__", "-p", alice.token, *machine.dist(make_wheel("zyx-uploaded", "1.0")))
+    assert not machine.twine(*login).ok
+    machine.environ |= trusted["twine"]
+    machine.twine(*login).checked()
+    _poetry_trusts(machine, appliance, _trust()["poetry"].replace("ca.crt", ca))
     assert requests.get(f"{url}/", timeout=10, verify=ca).text.count(f"{url}/pypi/simple/") > 2
 
     old = (checkout.folder / "tls" / "ca.crt").read_bytes()
@@ -216,6 +227,41 @@ def test_tls_by_an_authority_of_the_lan(checkout: Checkout, upstream: LyingUpstr
 
     appliance.wait_until(is_renewed, "showing the new certificate")
     assert "ready" in checkout.type("docker compose exec gateway python -m registry.appliance.readiness")
+
+
+def _trust() -> dict[str, str]:
+    """Client → what tls.md tells to do there."""
+    (text,) = (text for name, text in sections("tls.md") if name == "A certificate authority for a LAN")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {client: row[1] for row in rows for client in row[0].removeprefix("| ").split(", ")}
+
+
+def _variables(cell: str, ca: str) -> Iterator[tuple[str, str]]:
+    for name, file in re.findall(r"`([A-Z_]+)=(ca\.crt)`", cell):
+        yield name, file.replace("ca.crt", ca)
+
+
+def _poetry_trusts(machine: Machine, appliance: Appliance, cell: str) -> None:
+    """A project with the lines of client-config, and the command that the table has."""
+    poetry = str(CLIENTS / "python-tools" / "bin" / "poetry")
+    project = machine.folder / "poetry"
+    lines = appliance.registry("client-config", "poetry", "--url", machine.url)
+    manifest = (
+        '[project]\nname = "site"\nversion = "1.0"\nrequires-python = ">=3.11"\ndependencies = ["zyx-tls"]\n'
+        "[tool.poetry]\npackage-mode = false\n"
+    )
+    machine.write("poetry/pyproject.toml", manifest + lines)
+    environ = machine.environ | {
+        "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+        "POETRY_KEYRING_ENABLED": "false",
+        "POETRY_CACHE_DIR": str(machine.folder / "cache" / "poetry"),
+    }
+    assert not run([poetry, "lock"], environ, project).ok
+    (told,) = re.findall("`(poetry config .*?)`", cell)
+    run([poetry, *told.split()[1:]], environ, project).checked()
+    run([poetry, "lock"], environ, project).checked()
+    run([poetry, "install", "--no-root"], environ, project).checked()
+    assert list(project.glob(".venv/**/zyx_tls-*.dist-info"))
 
 
 @pytest.mark.parametrize(

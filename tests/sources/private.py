@@ -32,8 +32,8 @@ def make_folders(data: Path) -> Path:
 
 
 @contextlib.contextmanager
-def running(part: Part, health: str) -> Iterator[None]:
-    """The part, from its first good answer at `health` to its end."""
+def running(part: Part, health: str) -> Iterator[int]:
+    """The part's process id, from its first good answer at `health` to its end."""
     log = part.folder / f"{part.name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -45,7 +45,7 @@ def running(part: Part, health: str) -> Iterator[None]:
         )
     try:
         _wait(process, health, log)
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait(10)

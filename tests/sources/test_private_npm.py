@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
+import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="Verdaccio isn't installed
 class Running:
     port: int
     credentials: Path
+    pid: int
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +44,8 @@ def verdaccio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     private = make_folders(tmp_path_factory.mktemp("verdaccio"))
     port = free_port()
     credentials = back_ends.make_credentials(private, "verdaccio")
-    with running(back_ends.verdaccio(private, port), f"http://127.0.0.1:{port}/-/ping"):
-        yield Running(port, credentials)
+    with running(back_ends.verdaccio(private, port), f"http://127.0.0.1:{port}/-/ping") as pid:
+        yield Running(port, credentials, pid)
 
 
 @pytest.fixture
@@ -102,6 +106,33 @@ async def test_a_published_package_comes_back_with_its_bytes_and_its_packument(
     assert (listed.filename, listed.version) == (artifact.filename, "1.0.0")
     assert set(artifact.digests) <= set(listed.digests)
     assert listed.published is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is told by Linux")
+async def test_a_tarball_that_is_published_or_read_slowly_is_never_held(
+    verdaccio: Running, publisher: VerdaccioPublisher, source: VerdaccioSource, tmp_path: Path
+) -> None:
+    def held() -> int:
+        """MiB that the process has written to and has in memory."""
+        (line,) = (
+            line
+            for line in Path(f"/proc/{verdaccio.pid}/status").read_text().splitlines()
+            if "RssAnon" in line
+        )
+        return int(line.split()[1]) >> 10
+
+    made = dataclasses.replace(make_tarball("acme-slow", "1.0.0"), data=secrets.token_bytes(128 << 20))
+    before = held()
+    artifact = await publish(publisher, made, tmp_path / "spool")
+    assert held() - before < 64
+    async with source.artifact(artifact) as chunks:
+        got = hashlib.sha512(await anext(chunks))
+        for _ in range(400):  # all the time it needs to read the file, for nobody
+            assert await source.probe() is None
+        assert held() - before < 64
+        async for chunk in chunks:
+            got.update(chunk)
+    assert got.hexdigest() == artifact.digests[0].hex
 
 
 async def test_an_unchanged_packument_is_confirmed_by_its_etag(

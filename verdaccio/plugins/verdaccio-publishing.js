@@ -9,9 +9,22 @@
  *   PUT /-/publishing/:package/version/:version    {"manifest": {...}, "tags": {"latest": "1.0.0"}}; 409 where it is there
  *
  * The project has to be there. Both need the right to publish it, as Verdaccio's own way does.
+ *
+ * And reading in the speed of the reader, which Verdaccio's log prevents.
  */
 module.exports = () => ({
   register_middlewares(app, auth, storage) {
+    // Verdaccio's log counts what is sent, and swallows the word that there is enough for now: a tarball that is read
+    // slowly would be held whole.
+    app.use((request, response, next) => {
+      const { write } = response;
+      response.write = (...chunk) => {
+        write.apply(response, chunk);
+        return !response.writableNeedDrain;
+      };
+      next();
+    });
+
     const mayPublish = (request, response, next) =>
       auth.allow_publish({ packageName: request.params.package }, request.remote_user, (error) => next(error));
 
