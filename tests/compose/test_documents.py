@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from tests.compose.appliance import Appliance
-from tests.compose.checkout import Checkout, commands, dotenv, sections
+from tests.compose.checkout import Checkout, blocks, commands, dotenv, sections
 from tests.compose.conftest import NewAppliance
 from tests.compose.engine import ROOT
 from tests.e2e.conftest import lived_in
-from tests.e2e.house import House
+from tests.e2e.house import House, free_port
 from tests.e2e.machine import CLIENTS, Machine
 from tests.e2e.said import run
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
@@ -262,6 +267,58 @@ def _poetry_trusts(machine: Machine, appliance: Appliance, cell: str) -> None:
     run([poetry, "lock"], environ, project).checked()
     run([poetry, "install", "--no-root"], environ, project).checked()
     assert list(project.glob(".venv/**/zyx_tls-*.dist-info"))
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx isn't installed here")
+def test_behind_a_reverse_proxy_on_a_path(checkout: Checkout, upstream: LyingUpstream) -> None:
+    """With the lines of install.md, as they are there."""
+    upstream.add(make_wheel("zyx-behind", "1.0"), make_tarball("zyx-behind", "1.0.0"))
+    appliance, port = checkout.appliance, free_port()
+    (text,) = (text for name, text in sections("install.md") if name == "Behind a reverse proxy")
+    (location,) = (block for block in blocks(text) if block.startswith("location"))
+    told = dotenv("install.md", "Behind a reverse proxy")
+    url = f"http://localhost:{port}{urlsplit(told['REGISTRY_PUBLIC_URL']).path}"
+    checkout.settle(**told | {"REGISTRY_PUBLIC_URL": url})
+    checkout.type("docker compose up -d --wait")
+    with nginx(checkout.folder, port, location.replace("127.0.0.1:8080", f"127.0.0.1:{appliance.port}")):
+        alice = appliance.add_user("alice")
+        machine = Machine(checkout.folder / "machine", url)
+        for client in ("pip", "uv", "npm"):
+            machine.install(client, "zyx-behind").checked()
+            assert machine.installed(client, "zyx-behind") is not None
+        own = make_wheel("zyx-through", "1.0")
+        machine.twine("-u", "__token__", "-p", alice.token, *machine.dist(own)).checked()
+        machine.npm_token(alice.token)
+        machine.npm("publish", folder=machine.package("@zyx/through", "1.0.0")).checked()
+        machine.install("npm", "@zyx/through").checked()
+        page = requests.get(f"{url}/", timeout=10).text
+        assert page.count(f"{url}/pypi/simple/") > 2
+        refused = requests.get(f"{url}/npm/evil-$", timeout=10)
+        assert refused.status_code in {400, 404}
+
+
+@contextmanager
+def nginx(folder: Path, port: int, location: str) -> Iterator[None]:
+    """With one location, on loopback."""
+    (folder / "nginx").mkdir()
+    conf = folder / "nginx" / "nginx.conf"
+    conf.write_text(
+        f"daemon off; pid {folder}/nginx/pid; error_log {folder}/nginx/error.log;\n"
+        "events {}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/nginx/body; proxy_temp_path {folder}/nginx/proxy;\n"
+        f"fastcgi_temp_path {folder}/nginx/f; uwsgi_temp_path {folder}/nginx/u; scgi_temp_path {folder}/nginx/s;\n"
+        f"server {{ listen 127.0.0.1:{port}; {location} }} }}\n"
+    )
+    process = subprocess.Popen([shutil.which("nginx") or "nginx", "-c", str(conf), "-p", str(folder)])
+    try:
+        while True:
+            assert process.poll() is None, (folder / "nginx" / "error.log").read_text()
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.mark.parametrize(
