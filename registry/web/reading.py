@@ -6,6 +6,7 @@ loop's; a volume that hangs holds a few threads, and nobody who doesn't want a f
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -73,16 +74,29 @@ class Reader:
 
     def _read(self, start: int, length: int) -> bytes:
         # No lock: a read that hangs must not hold up `_close`, and one that begins after it reads for nobody.
-        if self._descriptor is None:
-            raise Unavailable("The client has left.")
         try:
-            return os.pread(self._descriptor, length, start)
+            try:
+                return self._part(start, length)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+                self._close_it()  # the server forgot the handle: the path leads to the same bytes
+                self._open()
+                return self._part(start, length)
         except OSError as error:
             raise unreadable(error) from error
 
+    def _part(self, start: int, length: int) -> bytes:
+        if self._descriptor is None:
+            raise Unavailable("The client has left.")
+        return os.pread(self._descriptor, length, start)
+
     def _close(self) -> None:
+        self._left = True
+        self._close_it()
+
+    def _close_it(self) -> None:
         with self._lock:
-            self._left = True
             descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +109,54 @@ async def test_a_file_that_was_cut_never_looks_complete(kept: FileAnswer) -> Non
     except Unavailable:
         return
     assert wire.broken
+
+
+def failing(code: int, times: int) -> Callable[..., bytes]:
+    """pread that fails so often from the second piece on."""
+    real, left = os.pread, times
+
+    def pread(descriptor: int, length: int, start: int) -> bytes:
+        nonlocal left
+        if start > 0 and left > 0:
+            left -= 1
+            raise OSError(code, os.strerror(code))
+        return real(descriptor, length, start)
+
+    return pread
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+async def test_a_volume_that_fails_halfway_breaks_the_connection(
+    kept: FileAnswer, way: str, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """F10: what was sent so far never looks like the whole."""
+    if way in {"in one go", "in one go from afar"}:
+        pytest.skip("has no half")
+    if way == "by sendfile":
+
+        async def sendfile(transport: Any, file: Any, offset: int, count: int) -> int:
+            await transport.wire.write(os.pread(file.fileno(), count // 2, offset))
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(files, "send_file", sendfile)
+    else:
+        monkeypatch.setattr(os, "pread", failing(code, 100))
+    wire = Wire()
+    asked = request(wire)
+    response = await file_response(asked, kept, {})
+    with contextlib.suppress(OSError):
+        await response.prepare(asked)
+    assert wire.broken
+    assert 0 < len(wire.body) < 200
+    assert not wire.ended
+
+
+async def test_a_handle_that_the_server_forgot_is_opened_once_more(
+    kept: FileAnswer, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F10: ESTALE, as after a restart of the NAS."""
+    if way != "in pieces":
+        pytest.skip("is of network volumes")
+    monkeypatch.setattr(os, "pread", failing(errno.ESTALE, 1))
+    _, wire = await sent(kept)
+    assert (bytes(wire.body), wire.broken) == (bytes(range(200)), False)
