@@ -77,10 +77,12 @@ class _DistantFile(web.StreamResponse):
         span = self._span
         async with Reader(self._answer.place, self._answer.path) as reader:
             piece = await reader.read(span.start, span.length)
+            start = span.start + len(piece)
             writer = await super().prepare(request)
             try:
                 await self.write(piece)
-                await send_pieces(self, reader, span.start + len(piece), span.stop)
+                del piece  # memory, for as long as the client takes
+                await send_pieces(self, reader, start, span.stop)
             except (RegistryError, OSError):
                 reset(request)
         return writer
@@ -101,8 +103,9 @@ async def send_pieces(response: web.StreamResponse, reader: Reader, start: int, 
     """That part of a file; the next piece is read when the client has taken the last."""
     while start < stop:
         piece = await reader.read(start, stop - start)
-        await response.write(piece)
         start += len(piece)
+        await response.write(piece)
+        del piece
 
 
 def reset(request: web.BaseRequest) -> None:

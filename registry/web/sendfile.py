@@ -26,8 +26,8 @@ async def send_file(transport: asyncio.Transport, file: BinaryIO, start: int, le
     _require_open(transport)
     # A second descriptor, since the loop lets nobody else watch the transport's own.
     out = os.dup(transport.get_extra_info("socket").fileno())
+    sending = _Sending(loop, out, file.fileno(), start, length)
     try:
-        sending = _Sending(loop, out, file.fileno(), start, length)
         if not sending.push():
             loop.add_writer(out, sending.on_room)
             while not sending.done.done():
@@ -38,6 +38,8 @@ async def send_file(transport: asyncio.Transport, file: BinaryIO, start: int, le
     finally:
         loop.remove_writer(out)
         os.close(out)
+        if sending.done.done():
+            sending.done.exception()  # seen: a client that left isn't an error in the log
 
 
 def _require_open(transport: asyncio.Transport) -> None:
