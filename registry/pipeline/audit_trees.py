@@ -26,7 +26,8 @@ _MODULES = "node_modules/"
 
 def read_tree(body: bytes) -> Places:
     """The installed packages of a tree, nested as in lock files of npm 6 (`dependencies`) or flat as in later
-    ones (`packages`). Raises Malformed."""
+    ones (`packages`). Raises Malformed, also for a tree that was left out (npm 7 to 10 do that where their
+    lock file has no `dependencies`): nothing found in nothing would read as no vulnerabilities."""
     try:
         tree = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -40,6 +41,8 @@ def read_tree(body: bytes) -> Places:
         places = found.setdefault(name, {}).setdefault(version, [])
         if place not in places:
             places.append(place)
+    if not found and tree.get("requires"):
+        raise Malformed("Nothing was audited: the audit requires packages and lists none that are installed.")
     return found
 
 

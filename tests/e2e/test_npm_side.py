@@ -148,15 +148,17 @@ def test_an_upstream_without_times_stops_no_client(
 # audit, signatures, search
 
 
+@pytest.mark.parametrize("version", ["npm", "npm_10"])
 def test_an_audit_that_failed_is_said_to_have_failed_and_stops_no_install(
-    house: House, outside: Outside, machine: Machine
+    version: str, house: House, outside: Outside, machine: Machine
 ) -> None:
+    npm = getattr(machine, version)
     outside.publish(make_tarball("unaudited", "1.0.0"))
     machine.environ["npm_config_audit"] = "true"
     outside.upstream.lie(status(500), BULK)
-    said = machine.npm("install", "unaudited").checked()
+    said = npm("install", "unaudited").checked()
     assert "vulnerabilities" not in said.text
-    failed = machine.npm("audit").refused()
+    failed = npm("audit").refused()
     outside.upstream.heal()
     assert "found 0 vulnerabilities" not in failed.text
 

@@ -50,10 +50,24 @@ def test_an_alias_counts_by_its_own_name_and_addresses_dont_count() -> None:
     assert read(tree) == {"@s/theirs": {"1.0.0": ["mine"]}, "renamed": {"1.0.0": ["other"]}}
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"7", b'{"dependencies"', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"7",
+        b'{"dependencies"',
+        b"[" * 100_000,
+        b'{"requires": {"a": "1.0.0"}, "dependencies": {}}',
+    ],
+)
 def test_what_is_no_tree_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         read_tree(body)
+
+
+def test_a_project_that_needs_nothing_has_no_vulnerabilities() -> None:
+    assert read({"name": "site", "requires": {}, "dependencies": {}}) == {}
 
 
 def test_an_advisory_whose_range_nobody_can_read_means_every_version() -> None:
