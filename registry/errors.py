@@ -82,10 +82,14 @@ class NotFound(RegistryError):
 
 
 class NotAllowed(RegistryError):
-    """The path exists, the verb isn't offered on it."""
+    """The path exists, the verb isn't offered on it; `methods` are."""
 
     status = 405
     title = "Method not allowed"
+
+    def __init__(self, message: str, methods: Sequence[str] = ("GET", "HEAD")) -> None:
+        super().__init__(message)
+        self.methods = methods
 
 
 class NotAcceptable(RegistryError):

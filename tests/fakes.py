@@ -457,7 +457,7 @@ class CatalogueInMemory:
         rows = [row for (of, _), row in self.rows.items() if of.ecosystem == ecosystem]
         return sum(row.artifact.undated and row.origin == "public" and not row.gone for row in rows)
 
-    async def status(self, project: Project) -> Status | None:
+    def status(self, project: Project) -> Status | None:
         return self.statuses.get(project)
 
     async def set_status(self, project: Project, status: Status | None, event: Event) -> None:

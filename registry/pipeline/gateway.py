@@ -226,6 +226,8 @@ class Gateway:
         if rules.looks or _unpublished(holding):
             return None
         decision = _trusted(holding, rules.decide(holding.artifact, holding.first_seen, now))
+        if holding.origin == "private":
+            decision = self._with_standing(decision)
         return None if decision.objections else holding
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
@@ -272,7 +274,7 @@ class Gateway:
             artifact = msgspec.structs.replace(artifact, attestation="pending", doubt="")
         decision = rules.decide(artifact, holding.first_seen, now)
         if holding.origin == "private":
-            return await self._with_standing(decision)
+            return self._with_standing(decision)
         if not decision.allowed or not rules.looks:
             return decision
         looked = await self._vouching.looked(holding)
@@ -280,10 +282,10 @@ class Gateway:
             await self._renderer.forget(holding.artifact.project)
         return rules.decide(looked.artifact, looked.first_seen, now)
 
-    async def _with_standing(self, decision: Decision) -> Decision:
+    def _with_standing(self, decision: Decision) -> Decision:
         """The decision about a private file, and what the status of its project adds to it."""
         project = decision.subject.project
-        objection = against_files(project, await self._catalogue.status(project))
+        objection = against_files(project, self._catalogue.status(project))
         return decision if objection is None else with_objection(decision, objection)
 
     async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:

@@ -188,7 +188,7 @@ class PrivateOperations:
         return project
 
     async def _standing(self, project: Project) -> Standing:
-        said = await self._catalogue.status(project)
+        said = self._catalogue.status(project)
         if said is None:
             return Standing(name=project.name, status="active")
         return msgspec.convert({"name": project.name, "status": said.status, "reason": said.reason}, Standing)

@@ -161,7 +161,7 @@ class Publishing:
         policy, now = self._policy.current, self._clock.now()
         known_public = await self._catalogue.origin(project) == "public"
         decision = policy.decide_publication(project, version, known_public, now)
-        objection = against_uploads(project, await self._catalogue.status(project))
+        objection = against_uploads(project, self._catalogue.status(project))
         if objection is not None:
             decision = with_objection(decision, objection)
         if not decision.allowed:

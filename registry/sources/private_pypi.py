@@ -50,7 +50,7 @@ class PypiserverSource:
         index = Index(
             project=project,
             artifacts=artifacts,
-            status=await self._catalogue.status(project),
+            status=self._catalogue.status(project),
             versions=tuple(dict.fromkeys(artifact.version for artifact in artifacts)),
         )
         form = self._ecosystem.negotiate(self._ecosystem.source_accept)

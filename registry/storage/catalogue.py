@@ -240,7 +240,7 @@ class Catalogue:
         """`private` when anything was ever published here, else `public` when upstream has it, else None."""
         return _origin_of(self._database.row(_ORIGIN, (project.ecosystem, project.name)))
 
-    async def status(self, project: Project) -> Status | None:
+    def status(self, project: Project) -> Status | None:
         """What an admin said of a private project; None for an active one. A point look-up."""
         row = self._database.row(_STATUS, (project.ecosystem, project.name))
         return None if row is None else Status(str(row[0]), str(row[1]))

@@ -50,7 +50,7 @@ def error_response(error: RegistryError, ecosystem: Ecosystem | None) -> web.Res
     if isinstance(error, Unavailable | TooMany):
         headers[hdrs.RETRY_AFTER] = str(error.retry_after)
     if isinstance(error, NotAllowed):
-        headers[hdrs.ALLOW] = "GET, HEAD"
+        headers[hdrs.ALLOW] = ", ".join(error.methods)
     return web.Response(
         status=error.status, reason=phrase(str(error) or error.title, link), body=body.body, headers=headers
     )

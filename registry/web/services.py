@@ -114,7 +114,7 @@ class Services:
 
     async def _login(self, request: web.Request, ask: ServiceAsk, client: Client) -> web.Response:
         if request.method != hdrs.METH_PUT:
-            raise NotAllowed("A login is a PUT.")
+            raise NotAllowed("A login is a PUT.", ["PUT"])
         body = await _small(request)
         try:
             login = msgspec.json.decode(body, type=_Login)

@@ -5,6 +5,7 @@ One handler for all ecosystems. What is particular to one of them is in its fold
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from registry.web.files import file_response
 from registry.web.flights import flight_response
 from registry.web.meaning import Meaning, accepted, cache_control, is_publishing
 from registry.web.problems import error_response, unexpected
-from registry.web.replies import bytes_reply, file_fields, takes_bytes
+from registry.web.replies import Reply, bytes_reply, file_fields, takes_bytes
 from registry.web.responses import facts_response, rendition_response, response_of
 from registry.web.services import Services
 from registry.web.site import Site
@@ -138,7 +139,7 @@ class Traffic:
             case ProvenanceAsk(filename=str() as filename):
                 content_type = _provenance_type(request)
                 found = await self._gateway.provenance(ArtifactAsk(ask.project, filename), root, client)
-                return response_of(bytes_reply(request, found.etag, found.body, lasting, content_type))
+                return _varying(bytes_reply(request, found.etag, found.body, lasting, content_type))
             case ProjectsAsk():
                 return await self._projects(request, ecosystem, ask)
             case _:
@@ -172,12 +173,9 @@ class Traffic:
         representation = self._meaning.representation(ecosystem, ask, request)
         names = await self._gateway.known_projects(ecosystem.name)
         body = ecosystem.render_projects(names, representation)
-        headers = {
-            hdrs.CONTENT_TYPE: representation.content_type,
-            hdrs.VARY: "Accept",
-            hdrs.CACHE_CONTROL: cache_control(request),
-        }
-        return web.Response(body=body, headers=headers)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        reply = bytes_reply(request, etag, body, cache_control(request), representation.content_type)
+        return _varying(reply)
 
     async def _publish(
         self, request: web.Request, ecosystem: Ecosystem, ask: PublishAsk, root: str, client: Client
@@ -206,6 +204,12 @@ class Traffic:
         body = await read_change(request)
         path_only = below.partition("?")[0]
         return _passed_on(await self._publishing.amend(ask, target.method, path_only, body, client))
+
+
+def _varying(reply: Reply) -> web.Response:
+    """A document that comes in several forms."""
+    reply.fields[hdrs.VARY] = "Accept"
+    return response_of(reply)
 
 
 def _provenance_type(request: web.Request) -> str:

@@ -238,11 +238,11 @@ async def test_doubts_about_a_file_stay_until_they_are_cleared(
 async def test_a_status_stays_until_another_is_said_and_each_is_logged(
     catalogue: Catalogue, log: ProvenanceLog
 ) -> None:
-    assert await catalogue.status(FOO) is None
+    assert catalogue.status(FOO) is None
     for status in (Status("archived", "old"), Status("quarantined", "worse"), None):
         await catalogue.set_status(FOO, status, event(Kind.PUBLISH))
-        assert await catalogue.status(FOO) == status
-        assert await catalogue.status(SCOPED) is None
+        assert catalogue.status(FOO) == status
+        assert catalogue.status(SCOPED) is None
     assert len(await log.events()) == 3
 
 

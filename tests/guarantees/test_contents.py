@@ -7,7 +7,7 @@ import json
 import pytest
 
 from registry.storage import staging
-from registry.web import responses
+from registry.web import flights
 from tests.guarantees.house import House, path_of
 from tests.upstream import Distribution, LyingUpstream, make_sdist, make_wheel
 
@@ -54,7 +54,7 @@ async def test_what_says_inside_that_it_is_something_else_is_held_with_the_reaso
 async def test_what_is_streamed_ends_before_it_is_whole(
     house: House, upstream: LyingUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses, "STREAM_AFTER", 0)
+    monkeypatch.setattr(flights, "STREAM_AFTER", 0)
     monkeypatch.setattr(staging, "_BUFFER", 1_000)
     file = swapped(OTHERS["another project"], padding=300_000)
     upstream.add(file)

@@ -205,7 +205,7 @@ def _tarball(project: Project, filename: str) -> str:
 
 def _only(target: Target, *methods: str) -> None:
     if target.method not in methods:
-        raise NotAllowed(f"{target.method} isn't offered here, only {' and '.join(methods)}.")
+        raise NotAllowed(f"{target.method} isn't offered here, only {' and '.join(methods)}.", methods)
 
 
 def _unknown() -> NotFound:

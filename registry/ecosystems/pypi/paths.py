@@ -55,7 +55,7 @@ def parse_ask(target: Target) -> Ask:
             return ask
         if target.method == "GET" and target.segments[:1] != ("legacy",):
             return Redirect("simple/", 302)
-        raise NotAllowed("Uploads are sent here by POST; the index is at simple/.")
+        raise NotAllowed("Uploads are sent here by POST; the index is at simple/.", ["POST"])
     if target.method != "GET":
         raise NotAllowed(f"{target.method} isn't offered here; uploads go by POST to legacy/.")
     return ask

@@ -92,8 +92,8 @@ class Catalogue(Protocol):
         """`private` when anything was ever published here, `public` when rows from upstream exist, else
         None."""
 
-    async def status(self, project: Project) -> Status | None:
-        """What an admin said of a private project (PEP 792); None for an active one. Costs microseconds."""
+    def status(self, project: Project) -> Status | None:
+        """What an admin said of a private project (PEP 792), without waiting; None for an active one."""
 
     async def set_status(self, project: Project, status: Status | None, event: Event) -> None:
         """Say what a private project is, None for active, and log it, in one durable transaction."""

@@ -286,6 +286,25 @@ async def test_p8_a_yank_comes_and_goes_with_upstream(house: House) -> None:
 # P13
 
 
+async def test_p13_the_list_has_an_etag_a_form_and_is_304_while_it_is_the_same(house: House) -> None:
+    forms = [{"Accept": accept} for accept in (JSON, "text/html")]
+    pages = [await house.ask("/pypi/simple/", headers=form) for form in forms]
+    assert pages[0].headers["ETag"] != pages[1].headers["ETag"]
+    for form, page in zip(forms, pages, strict=True):
+        same = {**form, "If-None-Match": page.headers["ETag"]}
+        got = await house.ask("/pypi/simple/", headers=same)
+        assert (got.status, got.body, got.headers["Vary"]) == (304, b"", "Accept")
+    await house.index("demo")
+    for form, page in zip(forms, pages, strict=True):
+        got = await house.ask("/pypi/simple/", headers={**form, "If-None-Match": page.headers["ETag"]})
+        assert (got.status, b"demo" in got.body) == (200, True)
+
+
+async def test_p14_an_address_for_uploads_says_that_they_are_a_post(house: House) -> None:
+    got = await house.ask("/pypi/legacy/")
+    assert (got.status, got.headers["Allow"]) == (405, "POST")
+
+
 async def test_p13_a_project_is_found_without_the_list(house: House) -> None:
     assert (await house.ask("/pypi/simple/", headers={"Accept": JSON})).json["projects"] == []
     await house.index("demo")
