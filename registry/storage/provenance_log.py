@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from registry.errors import Unavailable
 from registry.model.events import Event, LoggedEvent
 from registry.model.names import Project
 from registry.provenance import chain
@@ -17,6 +19,9 @@ from registry.storage.database import Database, Row
 
 _PAGE = 500
 _NO_HASH = bytes(32)
+_INSERT = "INSERT INTO log (seq, previous, hash, event) VALUES "
+_ROWS = 64
+"""Of one statement at most."""
 
 
 def append(connection: apsw.Connection, event: Event) -> int:
@@ -24,26 +29,87 @@ def append(connection: apsw.Connection, event: Event) -> int:
 
     The chain's head is read in that same transaction, so several processes write one chain.
     """
+    return _append_all(connection, [chain.canonical(event)])
+
+
+def _append_all(connection: apsw.Connection, bodies: Sequence[bytes]) -> int:
+    """Add events by their canonical bytes, in order; gives the number of the first."""
     head: list[Row] = connection.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchall()
     seq: int = head[0][0] if head else 0
     previous: bytes = head[0][1] if head else _NO_HASH
-    body = chain.canonical(event)
-    connection.execute(
-        "INSERT INTO log (seq, previous, hash, event) VALUES (?, ?, ?, ?)",
-        (seq + 1, previous, bytes.fromhex(chain.row_hash(previous.hex(), body)), body.decode()),
-    )
+    rows: list[Row] = []
+    for number, body in enumerate(bodies, seq + 1):
+        digest = bytes.fromhex(chain.row_hash(previous.hex(), body))
+        rows.append((number, previous, digest, body.decode()))
+        previous = digest
+    done = 0
+    while done < len(rows):
+        # Each statement gives way to the other threads several times, so a few large ones are much cheaper;
+        # of powers of two, so that few different ones are kept prepared.
+        size = min(_ROWS, 1 << (len(rows) - done).bit_length() - 1)
+        values = [value for row in rows[done : done + size] for value in row]
+        connection.execute(_INSERT + ", ".join(["(?, ?, ?, ?)"] * size), values)
+        done += size
     return seq + 1
 
 
+class _Batch:
+    """Events that go in together, and who waits for each."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.waiting: list[asyncio.Future[int]] = []
+
+
 class ProvenanceLog:
-    """The port's implementation over the `log` table."""
+    """The port's implementation over the `log` table. Used from one event loop.
+
+    What comes while the writer is busy is appended by one job: one look at the head, one statement.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = threading.Lock()
+        self._open: _Batch | None = None
+        """Queued, and not yet begun by the writer: events may still join it."""
 
     def begin(self, event: Event) -> asyncio.Future[int]:
         """Have it appended: a future of its number, done once it is durable."""
-        return self._database.begin(lambda connection: append(connection, event))
+        body = chain.canonical(event)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            batch = self._open or _Batch()
+            batch.bodies.append(body)
+            batch.waiting.append(future)
+            if batch is self._open:
+                return future
+            self._open = batch
+        try:
+            done = self._database.begin(lambda connection: self._append(connection, batch))
+        except Unavailable:
+            self._open = None
+            raise
+        done.add_done_callback(partial(self._tell, batch))
+        return future
+
+    def _append(self, connection: apsw.Connection, batch: _Batch) -> int:
+        with self._lock:
+            self._open = None
+        return _append_all(connection, batch.bodies)
+
+    def _tell(self, batch: _Batch, done: asyncio.Future[int]) -> None:
+        """The batch is durable, or it failed: so it is for everyone in it."""
+        with self._lock:
+            if self._open is batch:  # the writer failed before it came to it
+                self._open = None
+        failure = done.exception()
+        for number, future in enumerate(batch.waiting):
+            if future.done():
+                continue
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(done.result() + number)
 
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable."""

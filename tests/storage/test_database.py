@@ -12,7 +12,7 @@ import pytest
 
 from registry.errors import ConfigurationError, NotFound, Unavailable
 from registry.storage import connections
-from registry.storage.catalogue import Catalogue
+from registry.storage.catalogue import _ONE_LOOKED, Catalogue
 from registry.storage.connections import connect, migrate
 from registry.storage.database import Database
 from registry.storage.provenance_log import ProvenanceLog
@@ -209,3 +209,22 @@ def test_an_older_schema_is_migrated_and_a_copy_kept(tmp_path: Path) -> None:
 def test_only_its_owner_may_read_the_database(tmp_path: Path) -> None:
     Database.open(tmp_path / "registry.db").close()
     assert (tmp_path / "registry.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_look_up_is_prepared_once_whatever_is_asked_for(database: Database) -> None:
+    """Preparing the row of a file takes ten times as long as reading it."""
+    connection = connect(database._path)
+    prepared = 0
+
+    def preparing(*_: object) -> int:
+        nonlocal prepared
+        prepared += 1
+        return apsw.SQLITE_OK
+
+    connection.authorizer = preparing
+    counts = []
+    for number in range(3):
+        connection.execute(_ONE_LOOKED, ("pypi", "foo", f"foo-{number}.tar.gz")).fetchall()
+        counts.append(prepared)
+    connection.close()
+    assert counts == [counts[0]] * 3

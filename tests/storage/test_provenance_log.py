@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import apsw
 import pytest
@@ -150,3 +151,39 @@ async def test_two_writers_seal_a_row_once(storage: Storage) -> None:
     first, second = await asyncio.gather(checkpoints.seal(sign), checkpoints.seal(sign))
     assert first == second
     assert await checkpoints.heads(0, 10) == (first,)
+
+
+async def together(storage: Storage, count: int) -> list[asyncio.Future[int]]:
+    """That many events, begun while the writer is busy with something else."""
+    release = threading.Event()
+    busy = asyncio.ensure_future(storage.database.write(lambda _: release.wait(20)))
+    begun = [storage.log.begin(event(version=str(number))) for number in range(count)]
+    release.set()
+    await busy
+    return begun
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
+async def test_events_that_wait_together_are_numbered_in_their_order(storage: Storage, count: int) -> None:
+    await filled(storage)
+    numbers = await asyncio.gather(*await together(storage, count))
+    rows = await replayed(storage)
+    assert numbers == list(range(6, 6 + count))
+    assert [row.event.version for row in rows[5:]] == [str(number) for number in range(count)]
+    assert first_break(rows) is None
+
+
+async def test_events_that_wait_together_fail_together_and_leave_nothing(storage: Storage) -> None:
+    connection = await filled(storage)
+    connection.execute("CREATE TRIGGER full BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'full'); END")
+    outcomes = await asyncio.gather(*await together(storage, 70), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    connection.execute("DROP TRIGGER full")
+    connection.close()
+    assert await storage.log.record(event()) == 6
+
+
+async def test_a_client_that_gave_up_waiting_holds_nobody_up(storage: Storage) -> None:
+    first, second = await together(storage, 2)
+    first.cancel()
+    assert await second == 2
