@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -34,6 +35,7 @@ class World:
         app.router.add_get("/slow", self._slow)
         app.router.add_get("/large", self._large)
         app.router.add_post("/", self._body)
+        app.router.add_put("/", self._digest)
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = listener.getsockname()
         self.runner = await listen(app, listener)
@@ -54,6 +56,9 @@ class World:
 
     async def _large(self, _: web.Request) -> web.Response:
         return web.Response(body=LARGE)
+
+    async def _digest(self, request: web.Request) -> web.Response:
+        return web.Response(text=hashlib.sha256(await request.read()).hexdigest())
 
     async def _body(self, request: web.Request) -> web.Response:
         return web.Response(text=str(len(await request.read())))
@@ -222,3 +227,18 @@ async def test_who_takes_an_answer_in_time_gets_all_of_it(world: World) -> None:
     await asyncio.sleep(0.2)
     assert len(await one_answer(reader)) == len(LARGE)
     writer.close()
+
+
+async def test_what_many_clients_send_at_once_is_never_mixed(world: World) -> None:
+    """All connections read into one place."""
+    await world.start()
+
+    async def upload(number: int) -> bytes:
+        reader, writer = await world.connect()
+        body = bytes([number]) * 1_000_000
+        head = f"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        return await one_answer(reader)
+
+    told = await asyncio.gather(*(upload(number) for number in range(8)))
+    assert told == [hashlib.sha256(bytes([number]) * 1_000_000).hexdigest().encode() for number in range(8)]
