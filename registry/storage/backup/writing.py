@@ -21,7 +21,7 @@ from registry.storage.backup.manifest import CHUNK, DATABASE, FORMAT, Manifest, 
 from registry.storage.backup.snapshot import describe, snapshot_of
 from registry.storage.durable import sync_directory
 
-_SKIPPED = frozenset({"volume", "spool", "shelf", "indexes", "log", "tmp", "bad", "lock"})
+_SKIPPED = frozenset({"volume", "spool", "shelf", "indexes", "processes", "log", "tmp", "bad", "lock"})
 """Folders below the data directory, and below private/, that are made again or nobody needs."""
 
 
