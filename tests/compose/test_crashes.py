@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.compose.appliance import SERVICES, Appliance
+from tests.compose.padding import large_wheel
 from tests.e2e.house import User
 from tests.upstream import LyingUpstream, Tarball, make_tarball, make_wheel
 
@@ -161,9 +162,7 @@ def test_public_packages_are_served_while_the_back_ends_are_down(
 
 
 def test_a_stop_lets_a_download_finish(appliance: Appliance, upstream: LyingUpstream) -> None:
-    big = make_wheel("zyx-big", "1.0")
-    big.data += bytes(48 * 1024 * 1024)  # a zip may have anything behind it that a reader skips
-    big = type(big)("zyx-big", "1.0", big.filename, big.data)
+    big = large_wheel("zyx-big", "1.0", 48 * 1024 * 1024)
     upstream.add(big)
     appliance.file("zyx-big", big.filename)
     got = requests.get(f"{appliance.url}/pypi/files/zyx-big/{big.filename}", stream=True, timeout=60)

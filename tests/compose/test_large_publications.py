@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import secrets
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,9 @@ import requests
 
 from tests.compose.appliance import SERVICES, Appliance
 from tests.compose.conftest import NewAppliance
+from tests.compose.padding import large_wheel
 from tests.e2e.house import User
 from tests.e2e.machine import Machine
-from tests.upstream import Distribution, make_wheel
 
 LIMIT = 100
 MIB = 1 << 20
@@ -70,18 +68,11 @@ def test_npm_publishes_what_is_just_within_the_limit_and_not_what_is_beyond(
 def test_twine_publishes_what_is_just_within_the_limit_and_not_what_is_beyond(
     appliance: Appliance, alice: User, machine: Machine
 ) -> None:
-    def wheel(version: str, size: int) -> Distribution:
-        small = make_wheel("zyx-heavy", version)
-        data = io.BytesIO(small.data)
-        with zipfile.ZipFile(data, "a") as archive:
-            archive.writestr("zyx_heavy/noise.bin", secrets.token_bytes(size))
-        return Distribution("zyx-heavy", version, small.filename, data.getvalue())
-
     login = ("-u", "__token__", "-p", alice.token)
-    fitting = wheel("1.0", (LIMIT - 1) * MIB)
+    fitting = large_wheel("zyx-heavy", "1.0", (LIMIT - 1) * MIB)
     machine.twine(*login, *machine.dist(fitting)).checked()
     assert appliance.file("zyx-heavy", fitting.filename) == fitting.data
-    said = machine.twine(*login, *machine.dist(wheel("2.0", (LIMIT + 1) * MIB)))
+    said = machine.twine(*login, *machine.dist(large_wheel("zyx-heavy", "2.0", (LIMIT + 1) * MIB)))
     assert said.status != 0
     assert "upload_limit" in said.text
     assert nobody_died(appliance)

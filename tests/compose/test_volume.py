@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +9,12 @@ import pytest
 
 from tests.compose.appliance import Appliance
 from tests.compose.conftest import NewAppliance
-from tests.upstream import Distribution, LyingUpstream, make_wheel
+from tests.compose.padding import large_wheel
+from tests.upstream import LyingUpstream, make_wheel
 
 HERE = Path(__file__).parent
+MIB = 1 << 20
 LAN = "/var/lib/registry/volume"
-
-
-def large(name: str, megabytes: int) -> Distribution:
-    """A wheel with so much behind its zip."""
-    small = make_wheel(name, "1.0")
-    return Distribution(name, "1.0", small.filename, small.data + secrets.token_bytes(megabytes << 20))
 
 
 def test_a_full_volume_refuses_what_is_new_and_serves_what_is_here(
@@ -28,7 +23,8 @@ def test_a_full_volume_refuses_what_is_new_and_serves_what_is_here(
     appliance: Appliance = new_appliance(str(HERE / "small-volume.yml"))
     appliance.up()
     alice = appliance.add_user("alice")
-    kept, fitting, too_big = large("zyx-kept", 1), large("zyx-fitting", 1), large("zyx-too-big", 40)
+    kept, fitting = large_wheel("zyx-kept", "1.0", MIB), large_wheel("zyx-fitting", "1.0", MIB)
+    too_big = large_wheel("zyx-too-big", "1.0", 40 * MIB)
     own = make_wheel("zyx-own", "1.0")
     upstream.add(kept, fitting, too_big)
     assert appliance.file("zyx-kept", kept.filename) == kept.data
