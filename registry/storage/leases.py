@@ -72,7 +72,7 @@ class FileLeases:
         os.close(self._descriptor)
 
     def _lock(self, kind: int, name: str) -> None:
-        place = int(_hash(name)[:16], 16) % _PLACES
+        place = place_of(name)
         if _OPEN_FILE_LOCK is None:  # a lock of the process: the same, as long as nobody else opens the file
             operation = fcntl.LOCK_UN if kind == fcntl.F_UNLCK else fcntl.LOCK_EX | fcntl.LOCK_NB
             fcntl.lockf(self._descriptor, operation, 1, place)
@@ -81,6 +81,11 @@ class FileLeases:
 
     def _words(self, name: str) -> Path:
         return self._folder / _hash(name)[:_LETTERS]
+
+
+def place_of(name: str) -> int:
+    """The byte whose lock is the lease."""
+    return int(_hash(name)[:16], 16) % _PLACES
 
 
 def _hash(name: str) -> str:

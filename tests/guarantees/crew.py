@@ -7,17 +7,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 
 from registry.appliance.premises import reserved_port
+from registry.storage.leases import place_of
 from tests.guarantees.house import House
 from tests.upstream import LyingUpstream
 
 NAMES = "\n".join(f"known-name-{number}" for number in range(50))
+
+STANDING = {place_of(name) for name in ("checkpoints", "quota")}
+"""Leases that one of the workers holds all the time."""
 
 
 class Crew(House):
@@ -59,7 +63,7 @@ class Crew(House):
             assert self.parent.poll() is None, self.journal
             await asyncio.sleep(0.02)
         for worker in range(self.workers):
-            with self.only(worker):
+            async with self.only(worker):
                 while not await self._answers():
                     assert self.parent.poll() is None, self.journal
                     await asyncio.sleep(0.02)
@@ -86,9 +90,12 @@ class Crew(House):
     def journal(self) -> str:
         return (self.folder / "journal").read_text()
 
-    @contextmanager
-    def only(self, worker: int) -> Iterator[None]:
-        """Let this worker alone run: all requests are its own."""
+    @asynccontextmanager
+    async def only(self, worker: int, *, in_the_middle: bool = False) -> AsyncIterator[None]:
+        """Let this worker alone run: all requests are its own. The others finish first what they hold a lease
+        for, unless they are to rest in the middle of it."""
+        while not in_the_middle and self._leases() - STANDING:  # noqa: ASYNC110  the kernel tells nobody when a lease is free
+            await asyncio.sleep(0.01)
         others = [pid for number, pid in enumerate(self.pids) if number != worker]
         for pid in others:
             os.kill(pid, signal.SIGSTOP)
@@ -98,6 +105,14 @@ class Crew(House):
             for pid in others:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+    def _leases(self) -> set[int]:
+        """Where the workers hold leases now (proc(5), /proc/locks)."""
+        file = self.data / "processes" / "leases" / "lock"
+        ours = f":{file.stat().st_ino} " if file.exists() else "nothing yet"
+        return {
+            int(line.split()[-1]) for line in Path("/proc/locks").read_text().splitlines() if ours in line
+        }
 
     async def _answers(self) -> bool:
         try:

@@ -74,10 +74,10 @@ async def test_what_one_worker_was_told_counts_in_the_other_with_the_next_reques
     wheel, good = make_wheel("demo", "1.0"), make_wheel("demo", "0.9")
     upstream.add(wheel, good)
     for worker in (0, 1):
-        with crew.only(worker):
+        async with crew.only(worker):
             for package in (wheel, good):
                 assert (await crew.fetch(package)).is_whole(package.data)
-    with crew.only(0):
+    async with crew.only(0):
         entry = await call(
             crew,
             "POST",
@@ -86,14 +86,14 @@ async def test_what_one_worker_was_told_counts_in_the_other_with_the_next_reques
             201,
         )
         assert isinstance(entry, dict)
-    with crew.only(1):
+    async with crew.only(1):
         for path in (path_of(wheel), f"{path_of(wheel)}.metadata"):
             assert (await crew.ask(path)).status == 403
         files = {file["filename"]: file for file in (await crew.index("demo"))["files"]}
         assert "steals" in files[wheel.filename]["yanked"]
         number = entry["entry"]["id"]
         await call(crew, "DELETE", f"recalls/{number}?reason=no")
-    with crew.only(0):
+    async with crew.only(0):
         assert (await crew.ask(path_of(wheel))).is_whole(wheel.data)
 
 
@@ -101,29 +101,29 @@ async def test_what_is_published_and_yanked_at_one_worker_is_so_at_the_other(
     crew: Crew, upstream: LyingUpstream
 ) -> None:
     for worker, wheel in ((0, OLD), (1, NEW)):
-        with crew.only(worker):
+        async with crew.only(worker):
             assert (await crew.upload(wheel)).status == 200
-        with crew.only(1 - worker):
+        async with crew.only(1 - worker):
             assert (await crew.fetch(wheel)).is_whole(wheel.data)
-    with crew.only(0):
+    async with crew.only(0):
         await call(crew, "POST", "private/yank", '{"name":"ours","version":"1.0","reason":"broken"}')
-    with crew.only(1):
+    async with crew.only(1):
         files = {file["filename"]: file for file in (await crew.index("ours"))["files"]}
         assert files[OLD.filename]["yanked"] == "broken"
     assert not upstream.asked("*ours*")
 
 
 async def test_a_revoked_token_opens_no_worker(crew: Crew) -> None:
-    with crew.only(0):
+    async with crew.only(0):
         made = await call(crew, "POST", "tokens", '{"account":"admin","scope":"admin"}', 201)
     assert isinstance(made, dict)
     headers = {"Authorization": f"Bearer {made['text']}"}
     for worker in (0, 1):
-        with crew.only(worker):
+        async with crew.only(worker):
             assert (await crew.ask("/api/v1/users", headers=headers)).status == 200
-    with crew.only(0):
+    async with crew.only(0):
         await call(crew, "DELETE", f"tokens/{made['token']['id']}")
-    with crew.only(1):
+    async with crew.only(1):
         assert (await crew.ask("/api/v1/users", headers=headers)).status == 401
 
 
@@ -135,11 +135,11 @@ async def test_a_killed_worker_is_replaced_and_what_it_fetched_is_fetched_by_ano
     path = await crew.learn(wheel)
     upstream.lie(faults.drip(1_000, 0.05), "/files/heavy*", times=1)
     victim = crew.pids[0]
-    with crew.only(0):
+    async with crew.only(0):
         leading = await _opened(crew, path)
         while not upstream.asked("/files/*"):  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(0.01)
-    with crew.only(1):
+    async with crew.only(1, in_the_middle=True):
         following = asyncio.create_task(crew.ask(path))
         await asyncio.sleep(0)
         os.kill(victim, signal.SIGKILL)
@@ -150,7 +150,7 @@ async def test_a_killed_worker_is_replaced_and_what_it_fetched_is_fetched_by_ano
     await crew.all_serve()
     assert victim not in crew.pids
     for worker in (0, 1):
-        with crew.only(worker):
+        async with crew.only(worker):
             assert (await crew.ask(path)).is_whole(wheel.data)
     crew.require_sound()
     assert await intact(crew)
@@ -166,11 +166,11 @@ async def _opened(crew: Crew, path: str) -> asyncio.StreamWriter:
 
 async def test_metrics_are_those_of_all_workers(crew: Crew) -> None:
     for worker in (0, 1):
-        with crew.only(worker):
+        async with crew.only(worker):
             for _ in range(5):
                 await crew.ask("/npm/-/ping")
     for worker in (0, 1):
-        with crew.only(worker):
+        async with crew.only(worker):
             text = (await crew.ask("/metrics", headers=crew.admin)).body.decode()
             pings = [line for line in text.splitlines() if line.startswith("registry_requests_total")]
             assert sum(float(line.rpartition(" ")[2]) for line in pings) == 10, text
