@@ -19,6 +19,7 @@ from registry.model.ports import Clock, Leases
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.singleflight import NoOthers
+from registry.pipeline.starvation import Starvation
 from registry.settings import Settings
 from registry.sources.hosts import Alarm
 from registry.storage.accounts import Accounts
@@ -148,6 +149,8 @@ def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExit
     )
     stack.push_async_callback(audit.seal)
     in_background(in_one_process(kept.leases, "checkpoints", audit.tend), stack)
+    starvation = Starvation(kept.database.backlog, alarm_in(kept.log, clock))
+    in_background(in_one_process(kept.leases, "starvation", starvation.tend), stack)
     return audit
 
 

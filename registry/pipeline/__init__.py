@@ -14,6 +14,7 @@ auditing      audits, less the names that are ours; audit_answers: who answers t
 searching     what is here, by name
 publishing    the way in for private files
 operations    what an admin can do
+starvation    an alarm when the database can't be checkpointed
 
 The outside world is touched through `model/ports/` only.
 """

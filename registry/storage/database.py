@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import apsw
@@ -34,6 +35,11 @@ _LOG = logging.getLogger(__name__)
 _BUSY_MS = 5_000
 _LARGEST_BATCH = 512
 _SCAN_THREADS = 2
+_STEPS = 50_000
+"""Of SQLite's machine between two looks at the time: about a millisecond."""
+
+LONGEST_SCAN = 60.0
+"""Seconds that one reading job may keep its snapshot: as long as it is kept, the -wal file only grows."""
 
 
 class Database:
@@ -84,15 +90,25 @@ class Database:
         self._writer.put(Ticket(job))
 
     async def scan(self, job: Job[T]) -> T:
-        """Run a reading job in a thread. Keep it to pages: a long snapshot stops checkpoints."""
+        """Run a reading job in a thread. Keep it to pages: a long snapshot stops checkpoints, and a statement
+        that takes longer than `LONGEST_SCAN` is broken off. Raises what it raises, and Unavailable."""
 
         def run() -> T:
+            connection, end = self._connection_of_thread(), monotonic() + LONGEST_SCAN
+            connection.set_progress_handler(lambda: monotonic() > end, _STEPS)
             try:
-                return job(self._connection_of_thread())
+                return job(connection)
             except apsw.Error as error:
                 raise unavailable(error) from error
 
         return await self._scans.run(run)
+
+    def backlog(self) -> int:
+        """Bytes of the -wal file: what is durable and not in the database proper yet. Blocks for a moment."""
+        try:
+            return self._path.with_name(f"{self._path.name}-wal").stat().st_size
+        except OSError:
+            return 0
 
     def check(self) -> None:
         """For /-/ready. Raises Unavailable when the database can't be read or its writer has ended."""
