@@ -11,11 +11,17 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.e2e.conftest import NewMachine
-from tests.e2e.house import House
+from tests.e2e.house import PATIENCE, House
 from tests.e2e.outside import Outside
 from tests.upstream import make_wheel
 
@@ -70,6 +76,17 @@ class Browser:
         """The button that is labelled like this."""
         self._driver.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
 
+    def sees(self, text: str) -> bool:
+        """Whether this can be read, now or when what was pressed has done its work."""
+        ignored = (StaleElementReferenceException, NoSuchElementException)
+        try:
+            WebDriverWait(self._driver, PATIENCE, ignored_exceptions=ignored).until(
+                lambda _: text in self.text
+            )
+        except TimeoutException:
+            return False
+        return True
+
     def fill(self, name: str, text: str) -> None:
         """A field of a form."""
         field = self.find(f"[name={name}]")
@@ -123,8 +140,8 @@ def test_a_refused_developer_asks_and_an_admin_lets_it_pass(
     browser.fill("message", "it is our <b>own</b> fork & mirror")
     browser.fill("name", "Ada")
     browser.press("Ask an administrator")
+    assert browser.sees("An administrator was asked")
     assert browser.url == why[0]
-    assert "An administrator was asked" in browser.text
 
     browser.go(f"{house.url}/requests")
     assert "reqeusts" not in browser.text  # who isn't an admin sees nobody's requests
@@ -135,7 +152,7 @@ def test_a_refused_developer_asks_and_an_admin_lets_it_pass(
     browser.fill("reason", "looked at it")
     browser.fill("days", "7")
     browser.press("Grant")
-    assert "Nobody waits for an answer" in browser.text
+    assert browser.sees("Nobody waits for an answer")
     assert "looked at it" in browser.find("table").text
 
     browser.go(why[0])
@@ -154,6 +171,7 @@ def test_a_declined_request_says_so_and_can_be_made_again(
     browser.go(why[0])
     browser.fill("message", "a slip")
     browser.press("Ask an administrator")
+    assert browser.sees("An administrator was asked")
     number = next(each["id"] for each in house.answer("policy", "requests") if "loadsh" in str(each))
     house.registry("policy", "decline", str(number), "--reason", "use lodash").checked()
     browser.go(why[0])
