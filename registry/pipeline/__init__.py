@@ -1,6 +1,6 @@
 """The straight line: identify → decide → resolve → decide → verify → record → respond.
 
-gateway       the doors; each walks the line once
+gateway       the doors; each walks the line once; answers: what they give
 resolve       private, or upstream?
 freshness     the current document of a project: fresh, revalidated, stale, or fetched
 prepare       document + pins + policy → what a client gets; pure, so a worker process can do it

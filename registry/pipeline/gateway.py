@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -23,7 +21,8 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.indexes import Representation
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, Place, ProvenanceLog, Refusals
+from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
+from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
@@ -32,52 +31,6 @@ from registry.pipeline.resolve import Resolver
 from registry.pipeline.standing import against_files
 from registry.pipeline.verify import Flight, Verifier
 from registry.pipeline.vouching import Vouching
-
-
-@dataclass(frozen=True, slots=True)
-class FileAnswer:
-    """Verified bytes that are here; the delivery is in the log already."""
-
-    path: Path
-    sha256: str
-    size: int
-    filename: str
-    place: Place
-    """Where `path` leads: whoever opens it asks this how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handing:
-    """Verified bytes that are here. Before the last of them is sent, `record()` must have been called and its
-    future be done: then the delivery is in the log."""
-
-    file: FileAnswer
-    record: Callable[[], asyncio.Future[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class FlightAnswer:
-    """Bytes on their way in; `record(sha256)` must have been awaited before the last of them is sent."""
-
-    flight: Flight
-    filename: str
-    record: Callable[[str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class FactsAnswer:
-    """What is known of a file that isn't here yet, for a HEAD, which never fetches."""
-
-    size: int
-    sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BytesAnswer:
-    """A small verified document (core metadata)."""
-
-    body: bytes
-    etag: str
 
 
 class Gateway:

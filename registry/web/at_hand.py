@@ -16,7 +16,8 @@ from aiohttp import hdrs
 
 from registry.model.asks import ArtifactAsk, IndexAsk
 from registry.model.events import Client
-from registry.pipeline.gateway import FileAnswer, Gateway
+from registry.pipeline.answers import FileAnswer
+from registry.pipeline.gateway import Gateway
 from registry.web.callers import Callers
 from registry.web.files import read_small
 from registry.web.heads import BareHead

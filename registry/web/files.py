@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from registry.errors import RegistryError, Unavailable
-from registry.pipeline.gateway import FileAnswer
+from registry.pipeline.answers import FileAnswer
 from registry.web.ranges import Span
 from registry.web.reading import READING, Reader, unreadable
 from registry.web.replies import Reply, file_reply

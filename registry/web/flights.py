@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from registry.errors import RegistryError, Unavailable
 from registry.model.ports import Place
-from registry.pipeline.gateway import FileAnswer, FlightAnswer
+from registry.pipeline.answers import FileAnswer, FlightAnswer
 from registry.pipeline.verify import HELD_BACK, Landed
 from registry.web.files import file_response, reset, send_pieces
 from registry.web.reading import Reader

@@ -15,7 +15,7 @@ from aiohttp import hdrs
 from isal import igzip
 
 from registry.model.indexes import Rendition
-from registry.pipeline.gateway import FileAnswer
+from registry.pipeline.answers import FileAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.web.heads import Head
 from registry.web.ranges import Span, parse_range

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from registry.pipeline.gateway import FactsAnswer
+from registry.pipeline.answers import FactsAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.web.packed import PackedResponse
 from registry.web.replies import FILE_TYPE, Reply, accepts_gzip, index_reply

@@ -30,7 +30,8 @@ from registry.model.asks import (
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client
 from registry.model.targets import Target
-from registry.pipeline.gateway import BytesAnswer, FactsAnswer, FileAnswer, Gateway
+from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer
+from registry.pipeline.gateway import Gateway
 from registry.pipeline.publishing import Publishing, may_publish
 from registry.web.callers import Callers
 from registry.web.files import file_response

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from registry.errors import Malformed, Unavailable
-from registry.pipeline.gateway import FileAnswer
+from registry.pipeline.answers import FileAnswer
 from registry.web.at_hand import AtHand, Delivery, Given
 from registry.web.door import Door
 from registry.web.files import SMALL

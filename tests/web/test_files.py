@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from registry.errors import Unavailable
-from registry.pipeline.gateway import FileAnswer
+from registry.pipeline.answers import FileAnswer
 from registry.web import files, reading
 from registry.web.files import file_response
 from registry.web.replies import takes_bytes

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 
 from registry.errors import RegistryError, Unavailable
-from registry.pipeline.gateway import FlightAnswer
+from registry.pipeline.answers import FlightAnswer
 from registry.pipeline.verify import Flight, Landed
 from registry.web import flights, reading
 from registry.web.flights import flight_response

@@ -1,0 +1,57 @@
+"""What a door answers: values that the web turns into responses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.model.ports import Place
+from registry.pipeline.verify import Flight
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """Verified bytes that are here; the delivery is in the log already."""
+
+    path: Path
+    sha256: str
+    size: int
+    filename: str
+    place: Place
+    """Where `path` leads: whoever opens it asks this how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """Verified bytes that are here. Before the last of them is sent, `record()` must have been called and its
+    future be done: then the delivery is in the log."""
+
+    file: FileAnswer
+    record: Callable[[], asyncio.Future[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class FlightAnswer:
+    """Bytes on their way in; `record(sha256)` must have been awaited before the last of them is sent."""
+
+    flight: Flight
+    filename: str
+    record: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactsAnswer:
+    """What is known of a file that isn't here yet, for a HEAD, which never fetches."""
+
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BytesAnswer:
+    """A small verified document (core metadata)."""
+
+    body: bytes
+    etag: str
