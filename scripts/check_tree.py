@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ECOSYSTEMS = ROOT / "registry" / "ecosystems"
 ALONE = {
+    "archives.py": "an npm tarball is one kind of archive, and its contents.py reads it alone",
     "gaps.py": "an npm packument leaves nothing out that the registry says elsewhere",
 }
 """Modules that one ecosystem may have alone, each with its reason."""

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.ecosystems.pypi import contents
+from registry.ecosystems.pypi import archives, contents
 from registry.ecosystems.pypi.contents import inspect
 from registry.errors import Malformed
 from registry.model.publications import Contents
@@ -270,7 +270,7 @@ ZIP_TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
 def test_a_wheel_that_tricks_is_refused(
     because: str, make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "RATIO_FROM", 2**16)
+    monkeypatch.setattr(archives, "RATIO_FROM", 2**16)
     with pytest.raises(Malformed) as caught:
         look(WHEEL, make())
     assert because in str(caught.value)
@@ -288,10 +288,10 @@ def test_bounds_of_a_zip_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "MAX_METADATA", 10)
     with pytest.raises(Malformed, match="longer than 10 bytes"):
         look(WHEEL, wheel())
-    monkeypatch.setattr(contents, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 3)
     with pytest.raises(Malformed, match="as many entries as it says, or too many"):
         look(WHEEL, wheel())
-    monkeypatch.setattr(contents, "MAX_DIRECTORY", 100)
+    monkeypatch.setattr(archives, "MAX_DIRECTORY", 100)
     with pytest.raises(Malformed, match="longer than 100 bytes"):
         look(WHEEL, wheel())
 
@@ -356,7 +356,7 @@ TAR_TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: with_member(member("foo_bar-1.0/x"), GNU__sparse__name="y"),
     ),
     "sparse": ("sparse file", lambda: raw_header(tarfile.GNUTYPE_SPARSE, 0)),
-    "a long header": ("impossible size", lambda: raw_header(tarfile.XHDTYPE, contents.MAX_TAR_HEADER + 1)),
+    "a long header": ("impossible size", lambda: raw_header(tarfile.XHDTYPE, archives.MAX_TAR_HEADER + 1)),
     "a long name": ("impossible size", lambda: raw_header(tarfile.GNUTYPE_LONGNAME, 2**40)),
     "a negative size": ("impossible size", lambda: raw_header(tarfile.REGTYPE, -512)),
     "headers without end": (
@@ -391,7 +391,7 @@ TAR_TRICKS: dict[str, tuple[str, Callable[[], bytes]]] = {
 def test_an_sdist_that_tricks_is_refused(
     because: str, make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "RATIO_FROM", 2**16)
+    monkeypatch.setattr(archives, "RATIO_FROM", 2**16)
     with pytest.raises(Malformed) as caught:
         look(SDIST, make())
     assert because in str(caught.value)
@@ -405,10 +405,10 @@ def test_links_within_an_sdist_are_fine() -> None:
 
 
 def test_bounds_of_an_sdist_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 1)
     with pytest.raises(Malformed, match="more than 1 entries"):
         look(SDIST, sdist())
-    monkeypatch.setattr(contents, "MAX_SDIST", 100)
+    monkeypatch.setattr(archives, "MAX_SDIST", 100)
     with pytest.raises(Malformed, match="unpacks to far more"):
         look(SDIST, sdist())
 
