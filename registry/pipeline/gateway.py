@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from registry.errors import NotFound, Refused, Unavailable
-from registry.model.artifacts import Holding
+from registry.model.artifacts import Artifact, Holding
 from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
 from registry.model.decisions import Decision, Refusal, refuse
 from registry.model.ecosystem import Ecosystem
@@ -25,7 +26,7 @@ from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusal
 from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.prepare import Wanted, integrity, pack, weak, with_objection
+from registry.pipeline.prepare import Rules, Wanted, integrity, pack, weak, with_objection
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.standing import against_files
@@ -178,10 +179,7 @@ class Gateway:
         rules = policy.artifact_rules(ask.project)
         if rules.looks or _unpublished(holding):
             return None
-        decision = _trusted(holding, rules.decide(holding.artifact, holding.first_seen, now))
-        if holding.origin == "private":
-            decision = self._with_standing(decision)
-        return None if decision.objections else holding
+        return None if self._settled(rules, holding, holding.artifact, now).objections else holding
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
         """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""
@@ -225,19 +223,21 @@ class Gateway:
         artifact = holding.artifact
         if rules.looks and artifact.attestation == "unchecked":  # perhaps it can be looked at by now
             artifact = msgspec.structs.replace(artifact, attestation="pending", doubt="")
-        decision = rules.decide(artifact, holding.first_seen, now)
-        if holding.origin == "private":
-            return self._with_standing(decision)
-        if not decision.allowed or not rules.looks:
+        decision = self._settled(rules, holding, artifact, now)
+        if holding.origin == "private" or not decision.allowed or not rules.looks:
             return decision
         looked = await self._vouching.looked(holding)
         if looked.artifact != holding.artifact:  # its index can tell it from now on
             await self._renderer.forget(holding.artifact.project)
-        return rules.decide(looked.artifact, looked.first_seen, now)
+        return self._settled(rules, looked, looked.artifact, now)
 
-    def _with_standing(self, decision: Decision) -> Decision:
-        """The decision about a private file, and what the status of its project adds to it."""
-        project = decision.subject.project
+    def _settled(self, rules: Rules, holding: Holding, artifact: Artifact, now: datetime) -> Decision:
+        """What is said about a file by what is here: the rules, its digests, the status of a private project.
+        Every door that gives a file, or tells of one, asks this."""
+        decision = _trusted(holding, rules.decide(artifact, holding.first_seen, now))
+        if holding.origin != "private":
+            return decision
+        project = holding.artifact.project
         objection = against_files(project, self._catalogue.status(project))
         return decision if objection is None else with_objection(decision, objection)
 
@@ -257,7 +257,7 @@ class Gateway:
     async def _pass(self, holding: Holding, root: str, client: Client) -> str:
         """Decide the facts of a file; gives the revision of the policy that did. Raises Refused."""
         policy, now = self._policy.current, self._clock.now()
-        decision = _trusted(holding, await self._decided(holding))
+        decision = await self._decided(holding)
         if not decision.allowed:
             raise Refused(await self._note(decision, root, client))
         if decision.objections != policy.decide_project(holding.artifact.project, now).objections:

@@ -114,6 +114,12 @@ async def test_other_bytes_under_a_seen_name_are_refused_with_the_reason(
     await house.ask("/pypi/simple/demo/" if package is SMALL else "/npm/@team%2ftool")
     got = await house.ask(path)
     assert (got.status, "another digest than at first sight" in got.reason) == (403, True)
+    assert (await house.ask(path, method="HEAD")).status == 403
+    if package is SMALL:
+        beside = (f"{path}.metadata", f"/pypi/integrity/demo/{SMALL.version}/{SMALL.filename}/provenance")
+        assert [(await house.ask(each)).status for each in beside] == [403, 403]
+    else:
+        assert (await house.ask("/npm/-/npm/v1/attestations/@team%2ftool@1.0.0")).status == 403
     assert house.alarms().count("changed-digest") == 1
     upstream.add(package)  # it was a mistake of the upstream's, and is mended
     house.clock.advance(hours=1)
