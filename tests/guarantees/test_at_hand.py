@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import pytest
 
+from registry.storage.editions import SharedEditions
 from registry.web.at_hand import AtHand, Given
 from registry.web.heads import BareHead
 from tests.guarantees.house import JSON, Got, House, path_of
@@ -67,6 +69,28 @@ async def test_both_ways_lead_to_the_same_answer(
     assert short == long
     delivered = sum(_is_delivery(path, status) for status, *_ in long)
     assert between - before == len(house.rows("delivery")) - between == delivered
+
+
+async def test_what_another_process_decided_is_put_in_force_before_anything_is_at_hand(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very next request is behind, and is answered by what is decided now; the one after it isn't."""
+    at_hand: list[bool] = []
+    look = AtHand.look
+
+    def looking(self: AtHand, request: BareHead) -> Given | None:
+        found = look(self, request)
+        at_hand.append(found is not None)
+        return found
+
+    monkeypatch.setattr(AtHand, "look", looking)
+    path = PATHS["small file"]
+    await house.ask(path)
+    with closing(SharedEditions(house.data / "processes" / "editions")) as another:
+        another.policy.bump()
+        assert (await house.ask(path)).is_whole(SMALL.data)
+    await house.ask(path)
+    assert at_hand == [True, False, True]
 
 
 def _is_delivery(path: str, status: int) -> bool:
