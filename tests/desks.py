@@ -116,6 +116,7 @@ class DeskWorld:
             resolver=nothing,
             renderer=nothing,
             verifier=nothing,
+            inspector=nothing,
             log=self.log,
             jobs=Jobs(),
             clock=self.clock,

@@ -26,6 +26,7 @@ from registry.pipeline.file_operations import FileOperations
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
+from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Jobs
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
@@ -110,18 +111,18 @@ def lay_line(
     stack.push_async_callback(renderer.close)
     attesting = _attesting(settings, kept, people, sources, clock)
     vouching = _vouching(kept, sources, attesting, clock, stack)
+    inspector = Inspector(kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget)
     verifier = Verifier(
         kept.blobs,
         kept.catalogue,
         kept.log,
         clock,
-        look_into,
-        renderer.forget,
+        inspector,
         vouching.vouch,
         leases=kept.leases,
     )
     stack.push_async_callback(verifier.close)
-    metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, verifier)
+    metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, inspector)
     stack.push_async_callback(metadata.close)
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
@@ -164,6 +165,7 @@ def lay_line(
         resolver=resolver,
         renderer=renderer,
         verifier=verifier,
+        inspector=inspector,
         log=kept.log,
         jobs=jobs,
         clock=clock,
@@ -191,7 +193,7 @@ def lay_line(
             ecosystem=ECOSYSTEMS["pypi"],
             catalogue=kept.catalogue,
             attestations=kept.attestations,
-            verifier=verifier,
+            inspector=inspector,
         ),
         auditing=Auditing(
             ecosystem=npm,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.model.ports import Place
-from registry.pipeline.verify import Flight
+from registry.pipeline.flight import Flight
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, Leases, ProvenanceLog, Warehouse
 from registry.model.warehouse import Kept, Taken
 from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Job, Jobs, Progress
 from registry.pipeline.policy_operations import find_ecosystem
 from registry.pipeline.rendering import Renderer
@@ -62,6 +63,7 @@ class CacheOperations:
         resolver: Resolver,
         renderer: Renderer,
         verifier: Verifier,
+        inspector: Inspector,
         log: ProvenanceLog,
         jobs: Jobs,
         clock: Clock,
@@ -77,6 +79,7 @@ class CacheOperations:
         self._resolver = resolver
         self._renderer = renderer
         self._verifier = verifier
+        self._inspector = inspector
         self._log = log
         self._jobs = jobs
         self._clock = clock
@@ -235,7 +238,7 @@ class CacheOperations:
         for holding in await self._warehouse.holders(sha256):
             artifact = holding.artifact
             try:
-                if holding.blob != sha256 and await self._verifier.metadata(holding) is not None:
+                if holding.blob != sha256 and await self._inspector.metadata(holding) is not None:
                     healed = True
                     continue
                 await self._catalogue.release(artifact.project, artifact.filename)

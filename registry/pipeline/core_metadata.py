@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -16,8 +17,8 @@ from registry.model.artifacts import Artifact, Digest, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Source
+from registry.pipeline.inspector import Inspector
 from registry.pipeline.singleflight import Flights
-from registry.pipeline.verify import Verifier
 
 LONGEST = 4 * 2**20
 """Bytes of a metadata file; the longest public ones have some hundred thousand."""
@@ -34,14 +35,14 @@ class CoreMetadata:
         catalogue: Catalogue,
         log: ProvenanceLog,
         clock: Clock,
-        verifier: Verifier,
+        inspector: Inspector,
     ) -> None:
         """`blobs` maps an origin (`public`, `private`) to where its bytes are kept."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
         self._clock = clock
-        self._verifier = verifier
+        self._inspector = inspector
         self._flights: Flights[tuple[Project, str], bytes] = Flights()
 
     async def read(self, holding: Holding, source: Source) -> bytes | None:
@@ -49,13 +50,17 @@ class CoreMetadata:
 
         Raises SourceTimedOut and Unavailable where the source can't be asked.
         """
-        body = await self._verifier.metadata(holding)
+        body = await self._inspector.metadata(holding)
         side = announced(holding)
         if body is not None or holding.metadata_blob is not None or side is None:
             return body
         if holding.side_blob == side.hex:
             body = await self._blobs[holding.origin].read(side.hex)
         return body if body is not None else await self._brought(holding, side, source)
+
+    async def inside(self, holding: Holding, path: Path) -> bytes | None:
+        """What the verified file at `path` itself holds."""
+        return await self._inspector.metadata(holding, path)
 
     async def close(self) -> None:
         """End the fetches."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 from registry.model.attestations import Attested
 from registry.model.ecosystem import Ecosystem
 from registry.model.ports import Attestations, Catalogue
-from registry.pipeline.verify import Verifier
+from registry.pipeline.inspector import Inspector
 
 
 class FileOperations:
     """Kept Python files, for admins."""
 
     def __init__(
-        self, *, ecosystem: Ecosystem, catalogue: Catalogue, attestations: Attestations, verifier: Verifier
+        self, *, ecosystem: Ecosystem, catalogue: Catalogue, attestations: Attestations, inspector: Inspector
     ) -> None:
         self._ecosystem = ecosystem
         self._catalogue = catalogue
         self._attestations = attestations
-        self._verifier = verifier
+        self._inspector = inspector
 
     async def builders(self, name: str) -> tuple[Attested, ...]:
         """Who built the files of a project, as far as that was checked. Raises Malformed."""
@@ -31,6 +31,6 @@ class FileOperations:
         for name in await self._catalogue.projects(self._ecosystem.name):
             for row in await self._catalogue.holdings(self._ecosystem.parse_name(name)):
                 wanting = row.blob is not None and (row.metadata_blob is None or row.artifact.mismatch)
-                if wanting and row.artifact.filename.endswith(".whl") and await self._verifier.examine(row):
+                if wanting and row.artifact.filename.endswith(".whl") and await self._inspector.examine(row):
                     mended.append(row.artifact.filename)
         return tuple(mended)

@@ -25,12 +25,13 @@ from registry.model.names import Project
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
 from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
 from registry.pipeline.core_metadata import CoreMetadata, announced
+from registry.pipeline.flight import Flight
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.prepare import Rules, Wanted, integrity, pack, weak, with_objection
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.standing import against_files
-from registry.pipeline.verify import Flight, Verifier
+from registry.pipeline.verify import Verifier
 from registry.pipeline.vouching import Vouching
 
 
@@ -296,7 +297,7 @@ class Gateway:
             flight = await self._fetch(holding, revision)
             landed = await asyncio.shield(flight.done)
             holding = await self._landed(flight, holding, root, client)
-            body = await self._verifier.metadata(holding, landed.path)
+            body = await self._metadata.inside(holding, landed.path)
         if body is None:
             raise Unavailable(f"The core metadata of '{artifact.filename}' can't be read; check the volume.")
         return BytesAnswer(body, f'"{hashlib.sha256(body).hexdigest()}"')

@@ -14,23 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import IntegrityFailed, RegistryError, Unavailable
-from registry.model.artifacts import STRONG, Artifact, Holding
+from registry.model.artifacts import STRONG, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, Leases, Place, ProvenanceLog, Source
-from registry.model.publications import Findings
+from registry.model.ports import Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
+from registry.pipeline.flight import Flight, Landed
+from registry.pipeline.inspector import Inspector, alarm_about
 from registry.pipeline.singleflight import LONGEST, PATIENCE, SHORTEST, NoOthers
 from registry.pipeline.words import failure_of, failure_words, staged_path, staged_words
 
@@ -40,69 +37,7 @@ FAILURE_LASTS = 1.0
 """Seconds for which a failed fetch is not tried again: a thousand waiting clients are not a thousand tries.
 Short, since a person who mends an upstream tries again at once; a dead one is the breaker's business."""
 
-_INSPECTING = 64 << 20
-"""What looking into a file counts for, in bytes that the volume must move: it is bounded by itself."""
-
 journal = logging.getLogger("registry.verify")
-
-
-class Inspect(Protocol):
-    """Looks into verified bytes; runs in a thread."""
-
-    def __call__(self, artifact: Artifact, path: Path) -> Findings:
-        """What is inside, and whether that is what the file's name says."""
-
-
-class Landed(msgspec.Struct, frozen=True):
-    """A verified file."""
-
-    path: Path
-    sha256: str
-    size: int
-    mismatched: bool = False
-    """Whether what is inside contradicts its name: decide again before anyone gets the last of it."""
-
-
-class Flight:
-    """A file on its way: how much of it can be read already, and how it ended."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        """Where `path` leads."""
-        self.path: Path | None = None
-        self.available = 0
-        self.announced: int | None = None
-        self.done: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
-        self._news = asyncio.Event()
-
-    def advance(self, path: Path, size: int) -> None:
-        """More bytes can be read from the staged file."""
-        self.path, self.available = path, size
-        self._wake()
-
-    def restart(self) -> None:
-        """The bytes so far were somebody's who didn't finish."""
-        self.path, self.available = None, 0
-
-    def land(self, landed: Landed) -> None:
-        """It is verified and kept."""
-        self.done.set_result(landed)
-        self._wake()
-
-    def crash(self, error: BaseException) -> None:
-        """It failed; every follower gets the same error."""
-        self.done.set_exception(error)
-        self.done.exception()  # marks it as seen, also when nobody follows
-        self._wake()
-
-    async def news(self) -> None:
-        """Wait until more can be read or it has ended."""
-        if not self.done.done():
-            await self._news.wait()
-
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 class Verifier:
@@ -114,8 +49,7 @@ class Verifier:
         catalogue: Catalogue,
         log: ProvenanceLog,
         clock: Clock,
-        inspect: Inspect,
-        learned: Callable[[Project], Awaitable[None]] | None = None,
+        inspector: Inspector,
         vouch: Callable[[Holding], Awaitable[Mapping[str, str]]] | None = None,
         leases: Leases | None = None,
     ) -> None:
@@ -127,8 +61,7 @@ class Verifier:
         self._catalogue = catalogue
         self._log = log
         self._clock = clock
-        self._inspect = inspect
-        self._learned = learned
+        self._inspector = inspector
         self._vouch = vouch
         self._flights: dict[tuple[Project, str], Flight] = {}
         self._failures: dict[tuple[Project, str], tuple[float, RegistryError]] = {}
@@ -284,82 +217,16 @@ class Verifier:
         path, size = await blobs.find(sha256), staging.size
         if path is None:
             raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
-        found = await self._inspected(holding, path)
-        await self._judge(holding, found)
-        metadata = await self._keep_quietly(holding, found)
+        found, metadata = await self._inspector.look(holding, path)
         computed = " ".join(map(str, staging.digests))
         event = self._ingested(holding, sha256, size, source, revision, {"computed": computed, **verdict})
         await self._catalogue.hold(artifact.project, artifact.filename, sha256, size, event, metadata)
         if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
-            await self._tell(artifact.project)
+            await self._inspector.tell(artifact.project)
         return Landed(path, sha256, size, mismatched=bool(found.mismatch))
-
-    async def examine(self, holding: Holding) -> bool:
-        """Look into a kept file once more, and offer its core metadata; whether that is offered now."""
-        path = await self.find(holding)
-        if path is None:
-            return False
-        artifact = holding.artifact
-        found = await self._inspected(holding, path)
-        await self._judge(holding, found)
-        metadata = await self._keep_quietly(holding, found)
-        if metadata is not None:
-            await self._catalogue.attach_metadata(artifact.project, artifact.filename, metadata)
-        await self._tell(artifact.project)
-        return metadata is not None
-
-    async def metadata(self, holding: Holding, path: Path | None = None) -> bytes | None:
-        """The file's core metadata, taken out of its verified bytes (at `path`) again where it was lost; None
-        where it has none, or the bytes aren't here either."""
-        blobs, blob = self._blobs[holding.origin], holding.metadata_blob
-        body = await blobs.read(blob) if blob else None
-        if body is not None or blob is None:
-            return body
-        path = path or await self.find(holding)
-        if path is None:
-            return None
-        journal.warning("core metadata is taken out again", extra={"file": holding.artifact.filename})
-        found = await self._inspected(holding, path)
-        await self._keep_quietly(holding, found)
-        return found.metadata
-
-    async def _inspected(self, holding: Holding, path: Path) -> Findings:
-        """What is inside; looked at where the file lies, since each read may hang."""
-        artifact = holding.artifact
-        work = (artifact.size or 0) + _INSPECTING
-        return await self._blobs[holding.origin].place.run(lambda: self._inspect(artifact, path), work=work)
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)
-
-    async def _judge(self, holding: Holding, found: Findings) -> None:
-        """Note what contradicts the file's name, or its announced metadata; each is an alarm."""
-        artifact, side = holding.artifact, holding.artifact.metadata
-        if found.mismatch != artifact.mismatch:
-            alarm = "content_mismatch" if found.mismatch else "content_mismatch_cleared"
-            event = self._alarmed(artifact, alarm, found.mismatch or f"No longer: {artifact.mismatch}")
-            await self._catalogue.note_mismatch(artifact.project, artifact.filename, found.mismatch, event)
-        if found.metadata is None or side is None or holding.origin != "public":
-            return
-        if hashlib.sha256(found.metadata).hexdigest() != side.hex:
-            said = f"The metadata offered beside '{artifact.filename}' isn't that inside; the latter counts."
-            await self._log.record(self._alarmed(artifact, "metadata_mismatch", said))
-
-    async def _keep_quietly(self, holding: Holding, found: Findings) -> str | None:
-        """Keep a wheel's core metadata, so that resolvers need not fetch the wheel for it (PEP 658)."""
-        if found.metadata is None:
-            return None
-        try:
-            return await self._blobs[holding.origin].put(found.metadata)
-        except RegistryError as error:  # the file is kept and served; only its metadata isn't offered
-            journal.warning(
-                "metadata not kept", extra={"file": holding.artifact.filename, "error": str(error)}
-            )
-            return None
-
-    async def _tell(self, project: Project) -> None:
-        if self._learned is not None:
-            await self._learned(project)
 
     def _ingested(
         self,
@@ -406,20 +273,9 @@ class Verifier:
     async def _alarm(self, holding: Holding, error: RegistryError) -> None:
         artifact = holding.artifact
         try:
-            await self._log.record(self._alarmed(artifact, "integrity", str(error)))
+            await self._log.record(alarm_about(artifact, "integrity", str(error), self._clock.now()))
         except Exception:  # noqa: BLE001  whoever waits for the file hears why it doesn't come all the same
             journal.exception("an integrity alarm could not be logged", extra={"file": artifact.filename})
-
-    def _alarmed(self, artifact: Artifact, alarm: str, message: str) -> Event:
-        return Event(
-            kind=Kind.ALARM,
-            at=self._clock.now(),
-            actor="gateway",
-            project=artifact.project,
-            version=artifact.version,
-            filename=artifact.filename,
-            detail={"alarm": alarm, "message": message, "url": artifact.url},
-        )
 
 
 def _lease(project: Project, filename: str) -> str:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 
 import msgspec
 
-from registry.errors import ConfigurationError, Malformed
+from registry.errors import ConfigurationError
 from registry.model.accounts import PolicyEntry
 from registry.model.ecosystem import Ecosystem
 from registry.policy.advisories import KnownAdvisories, Malware, NoAdvisories, Vulnerabilities
 from registry.policy.age import Age, Ages, Freeze, LateFile
 from registry.policy.content import Content
 from registry.policy.engine import Policy, Rulebook
-from registry.policy.entries import Entry, Roster, VersionRange, compile_glob, is_glob
-from registry.policy.exemptions import OF_NAMES
+from registry.policy.entries import Entry, Roster
+from registry.policy.lists import Lists, lists_of
 from registry.policy.lookalike.index import LookalikeIndex
 from registry.policy.lookalike.rule import Lookalike
 from registry.policy.names import KnownNames
@@ -30,26 +29,10 @@ from registry.policy.publishers import BadAttestation, ChangedPublisher, Unattes
 from registry.policy.recall import Recall
 from registry.policy.rules import Allowlist, Denylist, Rule
 from registry.policy.scripts import Scripts
-from registry.policy.sections import LISTS, Line, PolicyFile, Section, read_sections
+from registry.policy.sections import PolicyFile, Section, read_sections
 from registry.policy.withdrawn import rules_about_withdrawals
 
 NO_ADVISORIES = NoAdvisories()
-_LIST_OF_KIND = {"allow": "allow", "deny": "deny", "claim": "ours", "exempt": "exempt", "recall": "recall"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """The entries of one ecosystem, from both places."""
-
-    allow: tuple[Entry, ...]
-    deny: tuple[Entry, ...]
-    ours: tuple[Entry, ...]
-    exempt: tuple[Entry, ...]
-    waits: tuple[tuple[Entry, timedelta], ...]
-    """Names and globs that wait for another time than the rest."""
-    freezes: tuple[tuple[Entry, datetime], ...]
-    recalls: tuple[Entry, ...]
-    """Rows only: nothing is recalled by a file."""
 
 
 def parse_policy(
@@ -86,7 +69,7 @@ def check_policy(text: str, rows: Sequence[PolicyEntry], ecosystems: Mapping[str
 
 def _read(
     text: str, rows: Sequence[PolicyEntry], ecosystems: Mapping[str, Ecosystem]
-) -> tuple[PolicyFile, dict[str, _Lists]]:
+) -> tuple[PolicyFile, dict[str, Lists]]:
     problems: list[str] = []
     file = read_sections(text, tuple(ecosystems), problems)
     problems += [
@@ -95,7 +78,7 @@ def _read(
         if row.ecosystem not in ecosystems
     ]
     lists = {
-        name: _lists(ecosystem, file.sections.get(name, Section()), rows, problems)
+        name: lists_of(ecosystem, file.sections.get(name, Section()), rows, problems)
         for name, ecosystem in ecosystems.items()
     }
     problems += [
@@ -108,120 +91,10 @@ def _read(
     return file, lists
 
 
-def _lists(
-    ecosystem: Ecosystem, section: Section, rows: Sequence[PolicyEntry], problems: list[str]
-) -> _Lists:
-    """The file's lines and the rows of one ecosystem. A row may contradict the file, the file not itself."""
-    written = {key: _entries(ecosystem, key, lines, problems) for key, lines in section.lists.items()}
-    problems += _contradictions(written)
-    freezes = []
-    if section.freeze is not None:
-        place = f"{ecosystem.name}.freeze"
-        freezes.append((_freeze(Line(place, "*", undo=f"take {place} out of policy.toml")), section.freeze))
-    for row in rows:
-        if row.ecosystem != ecosystem.name:
-            continue
-        if row.cutoff is not None:
-            freezes.append((_freeze(_line(row)), row.cutoff))
-        else:
-            key = _LIST_OF_KIND[row.kind]
-            written[key] = written.get(key, ()) + _entries(ecosystem, key, (_line(row),), problems)
-    return _Lists(
-        **{key: written.get(key, ()) for key in LISTS},
-        waits=_waits(ecosystem, section, problems),
-        freezes=tuple(freezes),
-        recalls=written.get("recall", ()),
-    )
-
-
-def _waits(
-    ecosystem: Ecosystem, section: Section, problems: list[str]
-) -> tuple[tuple[Entry, timedelta], ...]:
-    waits = [
-        (entry, wait)
-        for line, wait in section.age.names
-        if (entry := _entry(ecosystem, "age.names", line, problems)) is not None
-    ]
-    return tuple(waits)
-
-
-def _freeze(line: Line) -> Entry:
-    """A freeze is about a whole ecosystem, so its pattern isn't looked at."""
-    return Entry(pattern="*", reason=line.reason, place=line.place, undo=line.undo, until=line.until)
-
-
-def _line(row: PolicyEntry) -> Line:
-    return Line(
-        place=f"policy entry {row.id}",
-        name=row.pattern,
-        versions=row.versions,
-        reason=row.reason,
-        undo=f"registry {'recall lift' if row.kind == 'recall' else 'policy remove'} {row.id}",
-        until=row.until,
-        rule=row.rule,
-    )
-
-
-def _entries(ecosystem: Ecosystem, key: str, lines: Iterable[Line], problems: list[str]) -> tuple[Entry, ...]:
-    return tuple(entry for line in lines if (entry := _entry(ecosystem, key, line, problems)))
-
-
-def _entry(ecosystem: Ecosystem, key: str, line: Line, problems: list[str]) -> Entry | None:
-    try:
-        pattern = ecosystem.parse_pattern(line.name)
-        if line.versions:
-            ecosystem.parse_range(line.versions)
-    except Malformed as error:
-        problems.append(f"{line.place}: {error}")
-        return None
-    if key == "ours" and line.versions:
-        problems.append(f"{line.place}: a name is ours in all its versions; take '{line.versions}' out.")
-        return None
-    if line.rule in OF_NAMES and line.versions:
-        problems.append(f"{line.place}: {line.rule} is about names; take '{line.versions}' out.")
-        return None
-    return Entry(
-        pattern=pattern,
-        versions=VersionRange(line.versions, ecosystem.parse_range) if line.versions else None,
-        reason=line.reason,
-        place=line.place,
-        undo=line.undo,
-        until=line.until,
-        rule=line.rule,
-    )
-
-
-def _contradictions(written: Mapping[str, tuple[Entry, ...]]) -> Iterator[str]:
-    """Lines that take each other back, and lines that say the same twice."""
-    for entries in written.values():
-        seen: dict[tuple[str, str, VersionRange | None], Entry] = {}
-        for entry in entries:
-            first = seen.setdefault((entry.rule, entry.pattern, entry.versions), entry)
-            if first is not entry:
-                yield f"{entry.place}: '{entry.pattern}' is already in {first.place}; take one of them out."
-    for denied in written.get("deny", ()):
-        for key in ("allow", "ours"):
-            for entry in written.get(key, ()):
-                if _covers(denied, entry):
-                    yield (
-                        f"{entry.place}: '{entry.pattern}' can never pass, {denied.place} denies "
-                        f"'{denied.pattern}'; take one of them out."
-                    )
-
-
-def _covers(denied: Entry, entry: Entry) -> bool:
-    """Whether nothing that `entry` speaks for is left once `denied` was heard."""
-    if denied.versions is not None and denied.versions != entry.versions:
-        return False
-    if denied.pattern == entry.pattern:
-        return True
-    return is_glob(denied.pattern) and bool(compile_glob(denied.pattern).fullmatch(entry.pattern))
-
-
 def _rulebook(
     ecosystem: str,
     file: PolicyFile,
-    lists: _Lists,
+    lists: Lists,
     known: Mapping[str, KnownNames],
     owned: Mapping[str, Owned],
 ) -> Rulebook:
@@ -246,7 +119,7 @@ def _rulebook(
     return Rulebook(mode=mode, rules=tuple(rules), owned=owned[ecosystem], exemptions=_by_rule(lists.exempt))
 
 
-def _rules_about_files(section: Section, lists: _Lists) -> Iterator[Rule]:
+def _rules_about_files(section: Section, lists: Lists) -> Iterator[Rule]:
     effects = section.effects
     ages = Ages(least=section.age.least, waits=lists.waits, undated=section.age.undated)
     if effect := effects["age"]:

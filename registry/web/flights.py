@@ -12,7 +12,8 @@ from aiohttp import hdrs, web
 from registry.errors import RegistryError, Unavailable
 from registry.model.ports import Place
 from registry.pipeline.answers import FileAnswer, FlightAnswer
-from registry.pipeline.verify import HELD_BACK, Landed
+from registry.pipeline.flight import Landed
+from registry.pipeline.verify import HELD_BACK
 from registry.web.files import file_response, reset, send_pieces
 from registry.web.reading import Reader
 from registry.web.replies import FILE_TYPE, takes_bytes

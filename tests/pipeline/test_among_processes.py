@@ -17,10 +17,12 @@ from registry.model.artifacts import Holding
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Kind
 from registry.model.publications import Findings
+from registry.pipeline.flight import Flight
 from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Jobs, Progress
 from registry.pipeline.singleflight import Turn
-from registry.pipeline.verify import FAILURE_LASTS, Flight, Verifier
+from registry.pipeline.verify import FAILURE_LASTS, Verifier
 from registry.storage.leases import FileLeases
 from tests.fakes import BlobsInDirectory, CatalogueInMemory, DocumentsInMemory, FixedClock, LogInMemory
 from tests.pipeline.test_freshness import PROJECT, Telling, learn
@@ -48,14 +50,11 @@ class Hangars:
         self.verifiers = []
         for _ in range(2):
             leases = stack.enter_context(closing(FileLeases(folder / "leases")))
-            verifier = Verifier(
-                {"public": blobs},
-                self.catalogue,
-                self.log,
-                self.clock,
-                lambda _artifact, _path: Findings(),
-                leases=leases,
+            origins = {"public": blobs}
+            inspector = Inspector(
+                origins, self.catalogue, self.log, self.clock, lambda _artifact, _path: Findings()
             )
+            verifier = Verifier(origins, self.catalogue, self.log, self.clock, inspector, leases=leases)
             stack.push_async_callback(verifier.close)
             self.verifiers.append(verifier)
 

@@ -16,7 +16,9 @@ from registry.model.events import Kind
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.publications import Findings
-from registry.pipeline.verify import FAILURE_LASTS, Flight, Verifier
+from registry.pipeline.flight import Flight
+from registry.pipeline.inspector import Inspector
+from registry.pipeline.verify import FAILURE_LASTS, Verifier
 from tests.fakes import BlobsInDirectory, CatalogueInMemory, FixedClock, LogInMemory
 from tests.specimens import FOO, artifact, sha
 
@@ -58,9 +60,9 @@ class Hangar:
         self.catalogue = CatalogueInMemory(self.log)
         self.blobs = BlobsInDirectory(folder / "blobs")
         self.findings = Findings()
-        self.verifier = Verifier(
-            {"public": self.blobs}, self.catalogue, self.log, self.clock, self._inspect, None
-        )
+        blobs = {"public": self.blobs}
+        self.inspector = Inspector(blobs, self.catalogue, self.log, self.clock, self._inspect)
+        self.verifier = Verifier(blobs, self.catalogue, self.log, self.clock, self.inspector)
         self.holding = Holding(
             artifact=artifact("foo-1.0.whl", sha(DATA), size=len(DATA)),
             origin="public",
@@ -217,7 +219,7 @@ async def test_a_second_look_can_clear_a_file(hangar: Hangar) -> None:
     row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
     assert row is not None
     hangar.findings = Findings(metadata=b"Name: foo")
-    assert await hangar.verifier.examine(row)
+    assert await hangar.inspector.examine(row)
     row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
     assert row is not None
     assert row.artifact.mismatch == ""

@@ -15,7 +15,7 @@ from hypothesis import given
 
 from registry.errors import RegistryError, Unavailable
 from registry.pipeline.answers import FlightAnswer
-from registry.pipeline.verify import Flight, Landed
+from registry.pipeline.flight import Flight, Landed
 from registry.web import flights, reading
 from registry.web.flights import flight_response
 from tests.fakes import PlaceAtHand
