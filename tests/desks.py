@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import RegistryError
 from registry.model.accounts import PolicyEntry
-from registry.model.artifacts import Artifact, Holding
+from registry.model.artifacts import Artifact, Digest, Holding
 from registry.model.events import Client, Event, Kind
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
@@ -190,7 +190,7 @@ class DeskWorld:
         self.catalogue.rows[project, filename] = Holding(
             artifact=artifact,
             origin="public",
-            pin=None,
+            pin=Digest("sha256", "0" * 64),
             first_seen=self.clock.now(),
             blob="0" * 64 if held is not None else None,
             blob_size=held,

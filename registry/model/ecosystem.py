@@ -11,6 +11,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
+from registry.errors import Malformed
 from registry.model.artifacts import Artifact
 from registry.model.asks import Ask
 from registry.model.decisions import Decision, Refusal
@@ -141,3 +142,10 @@ class Ecosystem:
     """A refusal as the body (and headers) that this world's clients print."""
     render_error: Callable[[int, str, str], RefusalBody]
     """(status, title, message) → an error body in this world's form."""
+
+
+def find_ecosystem(ecosystems: Mapping[str, Ecosystem], name: str) -> Ecosystem:
+    """The ecosystem of that name. Raises Malformed."""
+    if name not in ecosystems:
+        raise Malformed(f"There is no ecosystem `{name}`; there are {', '.join(ecosystems)}.")
+    return ecosystems[name]

@@ -13,7 +13,7 @@ import msgspec
 
 from registry.errors import Malformed, NotFound, RegistryError
 from registry.model.artifacts import Holding
-from registry.model.ecosystem import Ecosystem
+from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, Leases, ProvenanceLog, Warehouse
@@ -21,9 +21,9 @@ from registry.model.warehouse import Kept, Taken
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Job, Jobs, Progress
-from registry.pipeline.policy_operations import find_ecosystem
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.settling import settled
 from registry.pipeline.singleflight import NoOthers
 from registry.pipeline.verify import Verifier
 
@@ -210,7 +210,8 @@ class CacheOperations:
 
     async def _bring(self, holding: Holding, progress: Progress, *, dry_run: bool) -> None:
         artifact, policy = holding.artifact, self._policy.current
-        decision = policy.decide_artifact(artifact, holding.first_seen, self._clock.now())
+        said = policy.decide_artifact(artifact, holding.first_seen, self._clock.now())
+        decision = settled(said, holding, self._catalogue.status(artifact.project))
         if not decision.allowed:
             _count(progress, "refused")
             leading = decision.leading

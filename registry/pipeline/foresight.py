@@ -18,7 +18,8 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProvenanceLog
-from registry.pipeline.policy_operations import LONG_AGO, Pin, unseen
+from registry.pipeline.policy_operations import Pin
+from registry.pipeline.settling import LONG_AGO, settled, unseen
 
 State = Literal["allowed", "held", "refused", "absent", "mismatch"]
 """absent: nothing is known here of this version, and its name may pass. mismatch: its files here have other
@@ -181,7 +182,11 @@ class Foresight:
             if pin.version is not None and not known.allowed:
                 return _refused(pin, [known])
             return _checked(pin, "absent", "nothing is known here of this version")
-        decisions = [policy.decide_artifact(h.artifact, h.first_seen, now) for h in holdings]
+        status = self._catalogue.status(project)
+        decisions = [
+            settled(policy.decide_artifact(row.artifact, row.first_seen, now), row, status)
+            for row in holdings
+        ]
         if not any(decision.allowed for decision in decisions):
             return _refused(pin, decisions)
         if not _same_bytes(pin, holdings):

@@ -27,10 +27,10 @@ from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, Flig
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.flight import Flight
 from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.prepare import Rules, Wanted, integrity, pack, weak, with_objection
+from registry.pipeline.prepare import Rules, Wanted, pack
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
-from registry.pipeline.standing import against_files
+from registry.pipeline.settling import settled
 from registry.pipeline.verify import Verifier
 from registry.pipeline.vouching import Vouching
 
@@ -233,14 +233,9 @@ class Gateway:
         return self._settled(rules, looked, looked.artifact, now)
 
     def _settled(self, rules: Rules, holding: Holding, artifact: Artifact, now: datetime) -> Decision:
-        """What is said about a file by what is here: the rules, its digests, the status of a private project.
-        Every door that gives a file, or tells of one, asks this."""
-        decision = _trusted(holding, rules.decide(artifact, holding.first_seen, now))
-        if holding.origin != "private":
-            return decision
-        project = holding.artifact.project
-        objection = against_files(project, self._catalogue.status(project))
-        return decision if objection is None else with_objection(decision, objection)
+        """What is said about a file by what is here."""
+        status = self._catalogue.status(artifact.project) if holding.origin == "private" else None
+        return settled(rules.decide(artifact, holding.first_seen, now), holding, status)
 
     async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:
         """Decide the name: the refusal that stands against it, or None. What is objected to is noted."""
@@ -355,19 +350,3 @@ def _sha256(holding: Holding) -> str | None:
     """What the bytes' sha256 must be, where that was announced."""
     known = (holding.pin, *holding.artifact.digests)
     return next((digest.hex for digest in known if digest is not None and digest.algorithm == "sha256"), None)
-
-
-def _trusted(holding: Holding, decision: Decision) -> Decision:
-    """Bytes that can't be checked, or that changed since first sight and aren't held, are refused."""
-    if holding.pin is None:
-        return with_objection(decision, weak(holding.artifact))
-    if holding.blob is not None:
-        return decision
-    if holding.conflict is not None:
-        reason = f"'{holding.artifact.filename}' is announced with another digest than at first sight"
-        return with_objection(decision, integrity(reason))
-    if holding.pin.algorithm not in {digest.algorithm for digest in holding.artifact.digests}:
-        missing = f"the {holding.pin.algorithm} it had at first sight"
-        reason = f"'{holding.artifact.filename}' is announced without {missing}"
-        return with_objection(decision, integrity(reason))
-    return decision

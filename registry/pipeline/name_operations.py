@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from registry.errors import Malformed
-from registry.model.ecosystem import Ecosystem
+from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Client, Event
 from registry.model.ports import Clock, ProvenanceLog
 from registry.pipeline.inforce import JoinedPolicy
-from registry.pipeline.policy_operations import find_ecosystem
 
 FEWEST = 1_000
 """Names below which a list is taken for a mistake: it would leave most slips unseen."""

@@ -13,11 +13,10 @@ import msgspec
 from registry.errors import Malformed, NotFound
 from registry.model.artifacts import Holding
 from registry.model.decisions import Decision
-from registry.model.ecosystem import Ecosystem
+from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Kind, LoggedEvent
 from registry.model.names import Project
 from registry.model.ports import Catalogue, ProvenanceLog, Refusals
-from registry.pipeline.policy_operations import find_ecosystem
 from registry.provenance.report import Receipt, receipts
 
 BATCH = 500

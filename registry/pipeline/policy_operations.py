@@ -7,24 +7,24 @@ in the transaction of the change itself, and counts as soon as it returns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from registry.errors import Conflict, Malformed, NotFound
+from registry.errors import Conflict, NotFound
 from registry.model.accounts import PolicyEntry
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision, Effect
-from registry.model.ecosystem import Ecosystem
+from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Client, Event
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, PolicyStore
 from registry.pipeline.decrees import Decree, entry_of, line_of, sound_reason
+from registry.pipeline.settling import settled, unseen
 
 SHOWN = 20
 """Names that the log shows of an act about many."""
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,11 +149,11 @@ class PolicyOperations:
         decision = policy.decide_project(project, now)
         files: tuple[Decision, ...] = ()
         if version is not None:
-            holdings = await self._catalogue.holdings(project)
+            status = self._catalogue.status(project)
             files = tuple(
-                policy.decide_artifact(holding.artifact, holding.first_seen, now)
-                for holding in holdings
-                if holding.artifact.version == version
+                settled(policy.decide_artifact(row.artifact, row.first_seen, now), row, status)
+                for row in await self._catalogue.holdings(project)
+                if row.artifact.version == version
             )
             decision = _of_version(files or (policy.decide_artifact(unseen(project, version), None, now),))
         return Explanation(
@@ -269,25 +269,6 @@ class PolicyOperations:
                 "revision": self._policy.current.revision,
             },
         )
-
-
-def unseen(project: Project, version: str, filename: str = "") -> Artifact:
-    """A file of which nothing is known, as one that nothing is wrong with but its number."""
-    return Artifact(
-        project=project,
-        version=version,
-        filename=filename,
-        published=LONG_AGO,
-        provenance="unseen",
-        attestation="pending",
-    )
-
-
-def find_ecosystem(ecosystems: Mapping[str, Ecosystem], name: str) -> Ecosystem:
-    """The ecosystem of that name. Raises Malformed."""
-    if name not in ecosystems:
-        raise Malformed(f"There is no ecosystem `{name}`; there are {', '.join(ecosystems)}.")
-    return ecosystems[name]
 
 
 def _of_version(files: Sequence[Decision]) -> Decision:

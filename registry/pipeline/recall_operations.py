@@ -11,10 +11,9 @@ import msgspec
 
 from registry.errors import Conflict, Malformed, NotFound
 from registry.model.accounts import PolicyEntry
-from registry.model.ecosystem import Ecosystem
+from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Client, Event
 from registry.model.ports import Catalogue, Clock, PolicyStore
-from registry.pipeline.policy_operations import find_ecosystem
 from registry.provenance.report import Receipt
 
 Who = Callable[[str, str], Awaitable[tuple[Receipt, ...]]]

@@ -12,6 +12,7 @@ from registry.web.api.advisories import ADVISORIES_ENDPOINTS
 from registry.web.api.appliance import APPLIANCE_ENDPOINTS
 from registry.web.api.audit import AUDIT_ENDPOINTS
 from registry.web.api.cache import CACHE_ENDPOINTS
+from registry.web.api.foresight import FORESIGHT_ENDPOINTS
 from registry.web.api.names import NAMES_ENDPOINTS
 from registry.web.api.openapi import Endpoint
 from registry.web.api.petitions import PETITIONS_ENDPOINTS
@@ -22,6 +23,7 @@ from registry.web.api.recalls import RECALLS_ENDPOINTS
 ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     *APPLIANCE_ENDPOINTS,
     *POLICY_ENDPOINTS,
+    *FORESIGHT_ENDPOINTS,
     *NAMES_ENDPOINTS,
     *PETITIONS_ENDPOINTS,
     *ADVISORIES_ENDPOINTS,

@@ -1,4 +1,4 @@
-"""The policy in force, what operators decided, and trying out another one."""
+"""The policy in force, and what operators decided."""
 
 from __future__ import annotations
 
@@ -11,21 +11,10 @@ from registry.model.accounts import EntryKind, PolicyEntry
 from registry.model.decisions import Decision, Objection
 from registry.model.events import Client
 from registry.pipeline.decrees import Decree
-from registry.pipeline.foresight import Checked, Replay, Used
 from registry.pipeline.policy_operations import Allowing, Explanation, Pin, Standing
 from registry.web.api.desk import Desk
 from registry.web.api.openapi import Endpoint
-from registry.web.api.wire import (
-    LOCK_FILES,
-    ById,
-    EntryPage,
-    EntryRemoval,
-    ExplainAsk,
-    Nothing,
-    Paged,
-    page,
-    zoned,
-)
+from registry.web.api.wire import LOCK_FILES, ById, EntryPage, EntryRemoval, ExplainAsk, Nothing, Paged, page
 
 
 class EntriesAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -47,24 +36,6 @@ class AllowList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     days: int | None = None
     dry_run: bool = False
     """Only say what would be added."""
-
-
-class CheckAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The entries of a lock file."""
-
-    pins: tuple[Pin, ...]
-
-
-class SinceAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """From when on."""
-
-    since: datetime
-
-
-class ReplayAsk(SinceAsk, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Another policy.toml, and the requests to try it on."""
-
-    text: str
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,20 +124,6 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class CheckedAll(msgspec.Struct, frozen=True, kw_only=True):
-    """A lock file, looked at."""
-
-    ok: bool
-    """Whether nothing in it is held, refused, or of other bytes."""
-    items: tuple[Checked, ...]
-
-
-class UsedAll(msgspec.Struct, frozen=True, kw_only=True):
-    """Public projects that were delivered, the most used first."""
-
-    items: tuple[Used, ...]
-
-
 async def _policy_status(desk: Desk, _: Nothing, __: Client) -> Standing:
     return await desk.policy.status()
 
@@ -200,19 +157,6 @@ async def _policy_allow_all(desk: Desk, ask: AllowList, by: Client) -> Allowed:
         ask.pins, reason=ask.reason, days=ask.days, dry_run=ask.dry_run, by=by
     )
     return Allowed.of(allowing, desk.policy.problems)
-
-
-async def _policy_used(desk: Desk, ask: SinceAsk, _: Client) -> UsedAll:
-    return UsedAll(items=await desk.foresight.used(zoned(ask.since)))
-
-
-async def _policy_replay(desk: Desk, ask: ReplayAsk, _: Client) -> Replay:
-    return await desk.foresight.replay(ask.text, zoned(ask.since))
-
-
-async def _check(desk: Desk, ask: CheckAsk, _: Client) -> CheckedAll:
-    items = await desk.foresight.check(ask.pins)
-    return CheckedAll(ok=all(each.state in {"allowed", "absent"} for each in items), items=items)
 
 
 async def _refusal(desk: Desk, ask: ById, _: Client) -> RefusalExplained:
@@ -262,33 +206,6 @@ POLICY_ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         AllowList,
         Allowed,
         _policy_allow_all,
-        largest=LOCK_FILES,
-    ),
-    Endpoint(
-        "GET",
-        "/policy/used",
-        "Public projects that were delivered",
-        SinceAsk,
-        UsedAll,
-        _policy_used,
-    ),
-    Endpoint(
-        "POST",
-        "/policy/test",
-        "What another policy.toml would have done",
-        ReplayAsk,
-        Replay,
-        _policy_replay,
-        largest=2**20,
-    ),
-    Endpoint(
-        "POST",
-        "/check",
-        "What the entries of a lock file would meet",
-        CheckAsk,
-        CheckedAll,
-        _check,
-        role="reader",
         largest=LOCK_FILES,
     ),
     Endpoint(
