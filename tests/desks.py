@@ -34,6 +34,7 @@ from registry.web.api.desk import Desk
 from registry.web.api.routes import api_routes
 from registry.web.problems import error_response
 from tests.fakes import (
+    AdoptionsInMemory,
     AdvisoriesInMemory,
     BlobsInDirectory,
     CatalogueInMemory,
@@ -108,9 +109,12 @@ class DeskWorld:
             switch=OfflineSwitchInMemory(self.log), disconnect=[], clock=self.clock
         )
         nothing: Any = None
+        blobs = BlobsInDirectory(self.folder / "blobs")
+        adoptions = AdoptionsInMemory(blobs)
         self.cache = CacheOperations(
             ecosystems=ECOSYSTEMS,
-            warehouse=WarehouseInDirectory(self.catalogue, BlobsInDirectory(self.folder / "blobs")),
+            warehouse=WarehouseInDirectory(self.catalogue, blobs, adoptions),
+            adoptions=adoptions,
             catalogue=self.catalogue,
             policy=self.policy,
             resolver=nothing,

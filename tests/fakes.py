@@ -28,7 +28,7 @@ from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document, Status
 from registry.model.names import Project
 from registry.model.petitions import Petition, PetitionState
-from registry.model.warehouse import Kept, Taken
+from registry.model.warehouse import Kept, Taken, Verified
 from registry.provenance import chain
 from registry.provenance.checkpoints import LogKey
 from registry.storage import pinning
@@ -536,8 +536,11 @@ class RefusalsInMemory:
 class WarehouseInDirectory:
     """Warehouse over blobs as plain files; there are no documents, and nothing is kept of what was damaged."""
 
-    def __init__(self, catalogue: CatalogueInMemory, blobs: BlobsInDirectory) -> None:
+    def __init__(
+        self, catalogue: CatalogueInMemory, blobs: BlobsInDirectory, adoptions: AdoptionsInMemory
+    ) -> None:
         self.at = ""
+        self._adoptions = adoptions
         self._catalogue = catalogue
         self._blobs = blobs
 
@@ -552,13 +555,14 @@ class WarehouseInDirectory:
             documents_bytes=0,
             orphans=len(orphans),
             orphans_bytes=sum(orphans),
+            adopted=len(self._adoptions.adopted.keys() - rows.keys()),
             damaged=0,
             damaged_bytes=0,
             free=shutil.disk_usage(self._blobs.root).free,
         )
 
     async def collect(self, *, dry_run: bool) -> Taken:
-        rows, oldest = self._rows(), time.time() - 24 * 3600
+        rows, oldest = {*self._rows(), *self._adoptions.adopted}, time.time() - 24 * 3600
         return self._taken(
             [path for path in self._files() if path.name not in rows and path.stat().st_mtime < oldest],
             dry_run=dry_run,
@@ -583,6 +587,10 @@ class WarehouseInDirectory:
     async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
         found = [(path.name, path.stat().st_size) for path in self._files() if path.name > after]
         return tuple(sorted(found)[:limit])
+
+    async def unnamed(self) -> tuple[tuple[str, int], ...]:
+        rows = self._rows()
+        return tuple(pair for pair in await self.blobs("", len(self._files())) if pair[0] not in rows)
 
     async def sound(self, sha256: str) -> bool:
         path = self._blobs.root / sha256
@@ -615,6 +623,34 @@ class WarehouseInDirectory:
         for path in paths if not dry_run else ():
             path.unlink()
         return Taken(files=len(sizes), bytes=sum(sizes))
+
+
+class AdoptionsInMemory:
+    """Adoptions of blobs as plain files; they wait for ever."""
+
+    def __init__(self, blobs: BlobsInDirectory) -> None:
+        self.adopted: dict[str, Verified] = {}
+        self._blobs = blobs
+
+    async def adopt(self, sha256: str, size: int) -> bool:
+        path = await self._blobs.find(sha256)
+        if path is None:
+            (self._blobs.root / sha256).unlink(missing_ok=True)
+            return False
+        digests = tuple(
+            Digest(a, hashlib.new(a, path.read_bytes()).hexdigest()) for a in ("sha512", "sha256")
+        )
+        self.adopted[sha256] = Verified(path=path, sha256=sha256, size=size, digests=digests)
+        return True
+
+    async def announced(self, digests: Sequence[Digest], size: int | None) -> Verified | None:
+        for each in self.adopted.values():
+            if digests and set(digests) <= set(each.digests) and size in {None, each.size}:
+                return each if await self._blobs.find(each.sha256) else None
+        return None
+
+    async def waiting(self) -> frozenset[str]:
+        return frozenset(self.adopted)
 
 
 class OfflineSwitchInMemory:

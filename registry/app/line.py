@@ -39,6 +39,7 @@ from registry.pipeline.workers import Workers
 from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
 from registry.sources.attestations import judge, provenance_of
+from registry.storage.adoptions import Adoptions
 from registry.storage.shelf import Shelf
 from registry.storage.shelf_files import ShelfFiles
 from registry.storage.warehouse import Warehouse
@@ -112,6 +113,7 @@ def lay_line(
     attesting = _attesting(settings, kept, people, sources, clock)
     vouching = _vouching(kept, sources, attesting, clock, stack)
     inspector = Inspector(kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget)
+    adoptions = Adoptions(kept.volumes["public"], kept.database, kept.blobs["public"])
     verifier = Verifier(
         kept.blobs,
         kept.catalogue,
@@ -120,6 +122,7 @@ def lay_line(
         inspector,
         vouching.vouch,
         leases=kept.leases,
+        adoptions=adoptions,
     )
     stack.push_async_callback(verifier.close)
     metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, inspector)
@@ -155,11 +158,12 @@ def lay_line(
     )
     jobs = Jobs(kept.leases)
     stack.push_async_callback(jobs.close)
-    warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"])
+    warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"], adoptions)
     stack.push_async_callback(warehouse.note_uses)
     cache = CacheOperations(
         ecosystems=ECOSYSTEMS,
         warehouse=warehouse,
+        adoptions=adoptions,
         catalogue=kept.catalogue,
         policy=policy,
         resolver=resolver,

@@ -43,8 +43,9 @@ def du(*, as_json: bool) -> None:
     volume = found["volume"]
     click.echo(
         f"On the volume: {volume['files']} files, {show.size(volume['bytes'])}; {volume['documents']} index "
-        f"documents, {show.size(volume['documents_bytes'])}; {volume['orphans']} that no row names, "
-        f"{volume['damaged']} put aside as damaged; {show.size(volume['free'])} free."
+        f"documents, {show.size(volume['documents_bytes'])}; {volume['orphans']} that no row names "
+        f"({volume['adopted']} adopted), {volume['damaged']} put aside as damaged; "
+        f"{show.size(volume['free'])} free."
     )
 
 
@@ -149,6 +150,32 @@ def scrub(*, anew: bool, as_json: bool) -> None:
             click.echo(f"  {show.plain(complaint)}", err=True)
         click.echo(f"{job['done']} files were checked: {found['damaged']} damaged, {found['healed']} healed.")
     if found["healed"] < found["damaged"]:
+        raise SystemExit(NEGATIVE)
+
+
+@cache.command(epilog="Example: registry cache adopt")
+@click.option("--dry-run", is_flag=True, help="Only say what would be read.")
+@show.json_option
+def adopt(*, dry_run: bool, as_json: bool) -> None:
+    """Take over files on the volume that no row names: after the database was lost, or went back in time.
+
+    Each is hashed. Nobody gets it before upstream announces a file with the same digests, which then isn't
+    fetched. What isn't announced within a month is removed by gc. Run it again to go on where it was called
+    off. Exit status 1 when some were damaged.
+    """
+    api = connect()
+    with progress(None, "reading") as bar:
+        job = finish(api, api.post("/cache/adopt", dry_run=dry_run), bar)
+    found, verb = job["found"], "would be read" if dry_run else "wait for upstream to announce them"
+    if as_json:
+        show.as_json_text(job)
+    else:
+        for complaint in job["complaints"]:
+            click.echo(f"  {show.plain(complaint)}", err=True)
+        click.echo(
+            f"{found['adopted']} files ({show.size(found['bytes'])}) {verb}; {found['damaged']} damaged."
+        )
+    if found["damaged"]:
         raise SystemExit(NEGATIVE)
 
 

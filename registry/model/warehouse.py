@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
+
+from registry.model.artifacts import Digest
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +19,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     orphans: int
     """Files that no row names: left by a crash, or another appliance's."""
     orphans_bytes: int
+    adopted: int
+    """How many of these wait for a source to announce them."""
     damaged: int
     """Files that were found to be damaged and put aside."""
     damaged_bytes: int
@@ -27,3 +33,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     files: int
     bytes: int
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose bytes are what was announced."""
+
+    path: Path
+    sha256: str
+    size: int
+    digests: tuple[Digest, ...]
+    """sha512 and sha256 as computed."""

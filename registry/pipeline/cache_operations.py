@@ -16,7 +16,7 @@ from registry.model.artifacts import Holding
 from registry.model.ecosystem import Ecosystem, find_ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Catalogue, Clock, Leases, ProvenanceLog, Warehouse
+from registry.model.ports import Adoptions, Catalogue, Clock, Leases, ProvenanceLog, Warehouse
 from registry.model.warehouse import Kept, Taken
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.inspector import Inspector
@@ -58,6 +58,7 @@ class CacheOperations:
         *,
         ecosystems: Mapping[str, Ecosystem],
         warehouse: Warehouse,
+        adoptions: Adoptions,
         catalogue: Catalogue,
         policy: PolicyInForce,
         resolver: Resolver,
@@ -74,6 +75,7 @@ class CacheOperations:
         self._leases = leases or NoOthers()
         self._ecosystems = ecosystems
         self._warehouse = warehouse
+        self._adoptions = adoptions
         self._catalogue = catalogue
         self._policy = policy
         self._resolver = resolver
@@ -143,6 +145,30 @@ class CacheOperations:
             await self._warehouse.set_position("")
 
         return self._jobs.start("scrub", work)
+
+    def adopt(self, *, dry_run: bool, by: Client) -> Job:
+        """Read the files that no row names, and have those that are what they are called wait until a source
+        announces them. Begun again, it goes on where it was called off."""
+
+        async def work(progress: Progress) -> None:
+            strangers = await self._warehouse.unnamed()
+            progress.total = len(strangers)
+            progress.found.update({"adopted": 0, "bytes": 0, "damaged": 0})
+            for sha256, size in strangers:
+                if dry_run or await self._adoptions.adopt(sha256, size):
+                    _count(progress, "adopted")
+                    _count(progress, "bytes", size)
+                else:
+                    _count(progress, "damaged")
+                    progress.complain(f"{sha256} isn't what it is called, or is gone")
+                progress.done += 1
+            if not dry_run:
+                found = {name: progress.found[name] for name in ("adopted", "bytes", "damaged")}
+                detail = {"action": "cache.adopt", "subject": "files without a row", **found}
+                event = Event(kind=Kind.ADMIN, at=self._clock.now(), actor=by.actor, detail=detail)
+                await self._log.record(event)
+
+        return self._jobs.start("adopt", work)
 
     def warm(self, wishes: Sequence[Wish], *, dry_run: bool) -> Job:
         """Bring the files of these versions in, those that policy lets pass. Raises Malformed."""

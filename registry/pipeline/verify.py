@@ -15,17 +15,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import IntegrityFailed, RegistryError, Unavailable
-from registry.model.artifacts import STRONG, Holding
+from registry.model.artifacts import STRONG, Digest, Holding
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
+from registry.model.ports import Adoptions, Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
+from registry.model.warehouse import Verified
 from registry.pipeline.flight import Flight, Landed
 from registry.pipeline.inspector import Inspector, alarm_about
 from registry.pipeline.singleflight import LONGEST, PATIENCE, SHORTEST, NoOthers
@@ -52,11 +53,14 @@ class Verifier:
         inspector: Inspector,
         vouch: Callable[[Holding], Awaitable[Mapping[str, str]]] | None = None,
         leases: Leases | None = None,
+        adoptions: Adoptions | None = None,
     ) -> None:
         """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `vouch` gives what the
         ingest event says about a file's signatures, and raises IntegrityFailed for a false one; `leases` are
-        shared with the other processes of the appliance, where there are any."""
+        shared with the other processes of the appliance, where there are any; `adoptions` are public files
+        that may be here already."""
         self._leases = leases or NoOthers()
+        self._adoptions = adoptions
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
@@ -194,12 +198,42 @@ class Verifier:
     async def _bring(
         self, flight: Flight, holding: Holding, source: Source, revision: str, lease: str
     ) -> Landed:
-        artifact, pin = holding.artifact, holding.pin
-        if pin is None:
-            raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
-        blobs = self._blobs[holding.origin]
+        artifact, expected = holding.artifact, _expected(holding)
         vouching = asyncio.ensure_future(self._vouched(holding))  # beside the download, not before it
-        async with _ended(vouching), source.artifact(artifact) as chunks:
+        async with _ended(vouching):
+            came, origin = await self._adopted(holding, expected), "the volume"
+            if came is None:
+                came = await self._fetched(flight, holding, expected, source, vouching, lease)
+                origin = source.name
+            verdict = await vouching
+        found, metadata = await self._inspector.look(holding, came.path)
+        computed = " ".join(map(str, came.digests))
+        event = self._ingested(holding, came, origin, revision, {"computed": computed, **verdict})
+        await self._catalogue.hold(
+            artifact.project, artifact.filename, came.sha256, came.size, event, metadata
+        )
+        if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
+            await self._inspector.tell(artifact.project)
+        return Landed(came.path, came.sha256, came.size, mismatched=bool(found.mismatch))
+
+    async def _adopted(self, holding: Holding, expected: Sequence[Digest]) -> Verified | None:
+        """The file, if it was adopted and has the announced digests: it is here, and nobody's yet."""
+        if self._adoptions is None or holding.origin != "public":
+            return None
+        return await self._adoptions.announced(expected, holding.artifact.size)
+
+    async def _fetched(
+        self,
+        flight: Flight,
+        holding: Holding,
+        expected: Sequence[Digest],
+        source: Source,
+        vouching: Awaitable[object],
+        lease: str,
+    ) -> Verified:
+        """The file from its source, on the volume; not before it is vouched for."""
+        artifact, blobs = holding.artifact, self._blobs[holding.origin]
+        async with source.artifact(artifact) as chunks:
             staging = await blobs.stage(artifact.size)
             try:
                 with contextlib.suppress(OSError):
@@ -207,23 +241,14 @@ class Verifier:
                 async for chunk in chunks:
                     await staging.write(chunk)
                     flight.advance(staging.path, staging.size)
-                expected = {pin, *(d for d in artifact.digests if d.algorithm in STRONG)}
-                if holding.conflict is not None:
-                    expected = {pin}
-                verdict = await vouching
-                sha256 = await staging.commit(sorted(expected), artifact.size)
+                await vouching
+                sha256 = await staging.commit(expected, artifact.size)
             finally:
                 await staging.discard()
-        path, size = await blobs.find(sha256), staging.size
+        path = await blobs.find(sha256)
         if path is None:
             raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
-        found, metadata = await self._inspector.look(holding, path)
-        computed = " ".join(map(str, staging.digests))
-        event = self._ingested(holding, sha256, size, source, revision, {"computed": computed, **verdict})
-        await self._catalogue.hold(artifact.project, artifact.filename, sha256, size, event, metadata)
-        if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
-            await self._inspector.tell(artifact.project)
-        return Landed(path, sha256, size, mismatched=bool(found.mismatch))
+        return Verified(path=path, sha256=sha256, size=staging.size, digests=staging.digests)
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)
@@ -231,9 +256,8 @@ class Verifier:
     def _ingested(
         self,
         holding: Holding,
-        sha256: str,
-        size: int,
-        source: Source,
+        came: Verified,
+        origin: str,
         revision: str,
         more: Mapping[str, str],
     ) -> Event:
@@ -245,13 +269,13 @@ class Verifier:
             project=artifact.project,
             version=artifact.version,
             filename=artifact.filename,
-            sha256=sha256,
+            sha256=came.sha256,
             detail={
-                "source": source.name,
+                "source": origin,
                 "url": artifact.url,
                 "announced": " ".join(str(d) for d in artifact.digests),
                 "pin": str(holding.pin),
-                "size": size,
+                "size": came.size,
                 "origin": holding.origin,
                 "policy": revision,
                 **more,
@@ -276,6 +300,17 @@ class Verifier:
             await self._log.record(alarm_about(artifact, "integrity", str(error), self._clock.now()))
         except Exception:  # noqa: BLE001  whoever waits for the file hears why it doesn't come all the same
             journal.exception("an integrity alarm could not be logged", extra={"file": artifact.filename})
+
+
+def _expected(holding: Holding) -> list[Digest]:
+    """The digests that a file must have: what was announced, of which the pin was first. Raises
+    IntegrityFailed when there is nothing to check it by."""
+    artifact, pin = holding.artifact, holding.pin
+    if pin is None:
+        raise IntegrityFailed(f"'{artifact.filename}' has no strong digest to be checked by.")
+    if holding.conflict is not None:
+        return [pin]
+    return sorted({pin, *(digest for digest in artifact.digests if digest.algorithm in STRONG)})
 
 
 def _lease(project: Project, filename: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from isal import igzip
 
-from registry.storage.durable import move_into, read_whole, seal, temp_file, write_all
+from registry.storage.durable import read_whole, seal, temp_file, write_all
 from registry.storage.volume import Volume
 
 _PIECE = 1024 * 1024
@@ -35,7 +35,6 @@ def write(volume: Volume, path: Path, size: int, pieces: Iterable[bytes]) -> Non
     """Write the file durably under its name. Raises Unavailable, OSError."""
     volume.require_identity()
     volume.require_space(size)
-    path.parent.parent.mkdir(mode=0o755, exist_ok=True)
     descriptor, temp = temp_file(volume.temp)
     try:
         try:
@@ -45,7 +44,7 @@ def write(volume: Volume, path: Path, size: int, pieces: Iterable[bytes]) -> Non
             os.close(descriptor)
             raise
         seal(descriptor)
-        move_into(temp, path.parent, path.name)
+        volume.settle(temp, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temp.unlink()

@@ -20,6 +20,7 @@ import hashlib
 import logging
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from registry.errors import Unavailable
@@ -119,6 +120,16 @@ def digest_of(path: Path, algorithm: str) -> str:
     """The hex digest of a file's bytes, never through a symbolic link."""
     with open(open_nofollow(path), "rb", buffering=0) as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def digests_of(path: Path, algorithms: Sequence[str]) -> dict[str, str]:
+    """Hex digests of a file's bytes by algorithm, read once and never through a symbolic link."""
+    hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
+    with open(open_nofollow(path), "rb", buffering=0) as file:
+        while piece := file.read(_READ_SIZE):
+            for each in hashes.values():
+                each.update(piece)
+    return {algorithm: each.hexdigest() for algorithm, each in hashes.items()}
 
 
 _tolerated: set[int] = set()

@@ -290,6 +290,20 @@ _SUMMARIES = """
 ALTER TABLE project ADD COLUMN summary TEXT NOT NULL DEFAULT '';
 """
 
+_ADOPTIONS = """
+-- files that lay on a volume when an admin had them read, and what their bytes are; each waits for a source
+-- to announce it. `at` is in seconds since 1970
+CREATE TABLE adopted (
+    volume TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    sha512 TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    PRIMARY KEY (volume, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX adopted_sha512 ON adopted (volume, sha512);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -305,4 +319,5 @@ MIGRATIONS: tuple[str, ...] = (
     _CONTENTS,
     _STATUSES,
     _SUMMARIES,
+    _ADOPTIONS,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from registry.errors import IntegrityFailed, Unavailable
 from registry.model.artifacts import STRENGTH, Digest
-from registry.storage.durable import digest_of, move_into, seal, temp_file, write_all
+from registry.storage.durable import digest_of, seal, temp_file, write_all
 from registry.storage.volume import Volume
 
 _BUFFER = 256 << 10
@@ -137,8 +137,8 @@ class FileStaging:
             try:
                 seal(descriptor)
                 target = self._volume.blob(sha256)
-                status = move_into(self.path, target.parent, target.name)
-            except OSError:
+                status = self._volume.settle(self.path, target)
+            except (OSError, Unavailable):
                 with contextlib.suppress(OSError):
                     self.path.unlink()
                 raise

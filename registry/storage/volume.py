@@ -13,6 +13,7 @@ nothing is written: an empty mount point stays empty.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -23,7 +24,7 @@ from typing import TypeVar
 
 from registry.errors import Unavailable
 from registry.storage.database import Database
-from registry.storage.durable import explain, read_whole, seal, sync_directory, write_all
+from registry.storage.durable import explain, move_into, read_whole, seal, sync_directory, write_all
 from registry.storage.filesystems import filesystem_of, is_remote
 from registry.storage.pool import Pool
 
@@ -131,6 +132,9 @@ class Volume:
         """Blocks. Raises Unavailable when the volume is read-only, or `size` bytes more would use what is
         kept free."""
         figures = os.statvfs(self.root)
+        if not self.temp.exists() and not figures.f_flag & os.ST_RDONLY:
+            self.require_identity()
+            self._make(self.temp)
         if figures.f_flag & os.ST_RDONLY or not os.access(self.temp, os.W_OK | os.X_OK):
             raise Unavailable(
                 f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct its"
@@ -159,12 +163,24 @@ class Volume:
         """Where a document lies; `name` is hex."""
         return self.root / "index" / ecosystem / name[:2] / name
 
-    def quarantine(self, path: Path) -> None:
-        """Blocks. Take a damaged file out of the way; it may be gone already."""
+    def settle(self, temp: Path, target: Path) -> os.stat_result:
+        """Blocks. Give a sealed temp file its final name, durably, and its stat back; where whole trees were
+        lost they are made anew. Raises Unavailable, OSError."""
         try:
-            path.rename(self.root / "bad" / f"{path.name}-{secrets.token_hex(4)}")
+            return move_into(temp, target.parent, target.name)
         except FileNotFoundError:
-            return
+            self.require_identity()
+            self._make(target.parent)
+            return move_into(temp, target.parent, target.name)
+
+    def quarantine(self, path: Path) -> None:
+        """Blocks. Take a damaged file out of the way; it may be gone already. Raises Unavailable, OSError."""
+        bad = self.root / "bad"
+        if not bad.is_dir():
+            self.require_identity()
+            self._make(bad)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(bad / f"{path.name}-{secrets.token_hex(4)}")
 
     def close(self) -> None:
         """Let the threads end."""
@@ -204,8 +220,20 @@ class Volume:
         if found is None:
             found = self._create()
         for name in _DIRECTORIES:
-            (self.root / name).mkdir(mode=0o755, exist_ok=True)
+            self._make(self.root / name)
         return found
+
+    def _make(self, directory: Path) -> None:
+        """Make a directory and those above it that are missing, durably."""
+        above = self.root
+        for part in directory.relative_to(self.root).parts:
+            try:
+                (above / part).mkdir(mode=0o755)
+            except FileExistsError:
+                pass
+            else:
+                sync_directory(above)
+            above /= part
 
     def _read_id(self) -> str | None:
         try:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from registry.errors import Unavailable
 from registry.model.artifacts import Holding
 from registry.model.names import Project
 from registry.model.warehouse import Kept, Taken
+from registry.storage.adoptions import Adoptions
 from registry.storage.blobs import Blobs
 from registry.storage.database import Database, Row
 from registry.storage.documents import name_of
@@ -54,21 +56,23 @@ _OLDEST = (
 class Warehouse:
     """The port's implementation over the volume of public files."""
 
-    def __init__(self, volume: Volume, database: Database, blobs: Blobs) -> None:
+    def __init__(self, volume: Volume, database: Database, blobs: Blobs, adoptions: Adoptions) -> None:
         self._volume = volume
         self._database = database
         self._blobs = blobs
+        self._adoptions = adoptions
 
     async def measure(self) -> Kept:
         """What lies there, counted from the files. Raises Unavailable."""
         await self._volume.identified()
         referenced, documents = await self._referenced(), await self._documents()
+        adopted = await self._adoptions.waiting() - referenced
 
         def look() -> Kept:
             blobs, orphans, bad, index = [0, 0], [0, 0], [0, 0], [0, 0]
             for sha256, status in _blob_files(self._volume.root):
                 _count(blobs if sha256 in referenced else orphans, status)
-            for path, status in _files(self._volume.root / "index"):
+            for path, status in _documents(self._volume.root):
                 _count(index if path in documents else orphans, status)
             for _, status in _files(self._volume.root / "bad"):
                 _count(bad, status)
@@ -80,6 +84,7 @@ class Warehouse:
                 documents_bytes=index[1],
                 orphans=orphans[0],
                 orphans_bytes=orphans[1],
+                adopted=len(adopted),
                 damaged=bad[0],
                 damaged_bytes=bad[1],
                 free=figures.f_bavail * figures.f_frsize,
@@ -88,9 +93,11 @@ class Warehouse:
         return await self._volume.run(look, work=_PATIENCE)
 
     async def collect(self, *, dry_run: bool) -> Taken:
-        """Remove files that no row names, once they are a day old. Raises Unavailable."""
+        """Remove files that no row names, once they are a day old; adopted ones wait longer. Raises
+        Unavailable."""
         await self._volume.identified()
-        referenced, documents = await self._referenced(), await self._documents()
+        referenced = await self._referenced() | await self._adoptions.waiting()
+        documents = await self._documents()
 
         def tidy() -> Taken:
             self._volume.require_identity()
@@ -101,9 +108,7 @@ class Warehouse:
                 if sha256 not in referenced and not self._blobs.used_since(sha256, oldest)
             ]
             found += [
-                (path, status)
-                for path, status in _files(self._volume.root / "index")
-                if path not in documents
+                (path, status) for path, status in _documents(self._volume.root) if path not in documents
             ]
             old = [(path, status) for path, status in found if status.st_mtime < oldest]
             gone = old if dry_run else [one for one in old if self._remove_if_old(one[0], oldest)]
@@ -146,6 +151,21 @@ class Warehouse:
                 if len(found) == limit:
                     break
             return tuple(found)
+
+        return await self._volume.run(look, work=_PATIENCE)
+
+    async def unnamed(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of all files that no row names, in order. Raises Unavailable."""
+        await self._volume.identified()
+        referenced = await self._referenced()
+
+        def look() -> tuple[tuple[str, int], ...]:
+            self._volume.require_identity()
+            return tuple(
+                (sha256, status.st_size)
+                for sha256, status in _blob_files(self._volume.root)
+                if sha256 not in referenced
+            )
 
         return await self._volume.run(look, work=_PATIENCE)
 
@@ -232,25 +252,37 @@ def _blob_files(root: Path, after: str = "") -> Iterator[tuple[str, os.stat_resu
     """Name and stat of every blob after that name, in order; strangers and links are passed over."""
     top = root / "blobs" / "sha256"
     for folder in sorted(_names(top)):
-        if len(folder) != 2 or folder < after[:2]:
+        if len(folder) != 2 or folder < after[:2] or (top / folder).is_symlink():
             continue
         for name in sorted(_names(top / folder)):
             if name > after and _HEX.fullmatch(name):
-                path = top / folder / name
-                try:
-                    yield name, path.lstat()
-                except FileNotFoundError:
-                    continue
+                status = _plain(top / folder / name)
+                if status is not None:
+                    yield name, status
+
+
+def _documents(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Path and stat of every document; strangers and links are passed over."""
+    for path, status in _files(root / "index"):
+        if _HEX.fullmatch(path.name):
+            yield path, status
 
 
 def _files(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for folder, _, names in os.walk(top):
         for name in names:
-            path = Path(folder) / name
-            try:
-                yield path, path.lstat()
-            except FileNotFoundError:
-                continue
+            status = _plain(Path(folder) / name)
+            if status is not None:
+                yield Path(folder) / name, status
+
+
+def _plain(path: Path) -> os.stat_result | None:
+    """The stat of a plain file; None for a link, a folder, or nothing."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _names(folder: Path) -> Sequence[str]:

@@ -362,3 +362,5 @@ def test_the_cache_is_tidied_and_checked(appliance: Running) -> None:
     assert appliance.answer("cache", "gc", "--quota", "1GiB", "--dry-run")["state"] == "done"
     assert appliance.command("cache", "gc", "--quota", "much").exit_code == 2
     assert appliance.answer("cache", "scrub", "--anew")["found"]["damaged"] == 0
+    assert appliance.answer("cache", "adopt", "--dry-run")["found"]["adopted"] == 0
+    assert "0 files" in appliance.command("cache", "adopt").stdout

@@ -10,6 +10,7 @@ import pytest
 
 from registry.model.ports import (
     Accounts,
+    Adoptions,
     Advisories,
     Blobs,
     Catalogue,
@@ -23,6 +24,7 @@ from registry.model.ports import (
     Warehouse,
 )
 from registry.storage.accounts import Accounts as StoredAccounts
+from registry.storage.adoptions import Adoptions as StoredAdoptions
 from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
 from registry.storage.offline_switch import OfflineSwitch as StoredSwitch
@@ -49,6 +51,7 @@ class Ports:
     advisories: Advisories
     petitions: Petitions
     warehouse: Warehouse
+    adoptions: Adoptions
     offline: OfflineSwitch
 
 
@@ -57,6 +60,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "fake":
         log = fakes.LogInMemory()
         blobs, catalogue = fakes.BlobsInDirectory(tmp_path / "blobs"), fakes.CatalogueInMemory(log)
+        adoptions = fakes.AdoptionsInMemory(blobs)
         yield Ports(
             log,
             blobs,
@@ -68,11 +72,13 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             fakes.CheckpointsInMemory(log),
             fakes.AdvisoriesInMemory(log),
             fakes.PetitionsInMemory(log),
-            fakes.WarehouseInDirectory(catalogue, blobs),
+            fakes.WarehouseInDirectory(catalogue, blobs, adoptions),
+            adoptions,
             fakes.OfflineSwitchInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
+        adopting = StoredAdoptions(storage.volume, storage.database, storage.blobs)
         yield Ports(
             storage.log,
             storage.blobs,
@@ -84,6 +90,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredCheckpoints(storage.database),
             StoredAdvisories(storage.database),
             StoredPetitions(storage.database),
-            StoredWarehouse(storage.volume, storage.database, storage.blobs),
+            StoredWarehouse(storage.volume, storage.database, storage.blobs, adopting),
+            adopting,
             StoredSwitch(storage.database),
         )

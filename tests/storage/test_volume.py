@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from registry.errors import Unavailable
+from registry.model.indexes import Document
 from registry.storage import volume as volume_module
 from registry.storage.database import Database
 from registry.storage.durable import explain
 from registry.storage.volume import Volume
-from tests.specimens import Storage, event, opened
+from tests.specimens import FOO, NOW, Storage, event, opened
 
 
 async def test_a_new_directory_becomes_a_volume(storage: Storage) -> None:
@@ -109,13 +110,30 @@ async def test_a_damaged_volume_id_is_refused(storage: Storage, text: str) -> No
     assert "\x1b" not in str(caught.value)
 
 
-async def test_a_lost_blob_tree_is_made_anew_on_the_right_volume(storage: Storage) -> None:
+@pytest.mark.parametrize("lost", ["blobs", "blobs/sha256", "tmp", "index", "bad"])
+async def test_a_lost_tree_is_made_anew_on_the_right_volume(storage: Storage, lost: str) -> None:
     """F13."""
     sha256 = await storage.blobs.put(b"kept")
-    shutil.rmtree(storage.root / "volume" / "blobs")
-    await storage.volume.check()
-    assert await storage.blobs.find(sha256) is None
+    shutil.rmtree(storage.root / "volume" / lost)
+    assert (await storage.blobs.find(sha256) is None) == lost.startswith("blobs")
     assert await storage.blobs.put(b"kept") == sha256
+    storage.volume.blob(sha256).write_bytes(b"rot")
+    assert await storage.blobs.find(sha256) is None
+    assert len(list((storage.root / "volume" / "bad").iterdir())) == 1
+    document = Document(body=b"{}", content_type="text/plain", url="https://up.example/", checked=NOW)
+    await storage.documents.put(FOO, document)
+    assert await storage.documents.get(FOO)
+
+
+async def test_a_lost_tree_is_not_made_anew_on_an_empty_mount_point(storage: Storage) -> None:
+    root = storage.root / "volume"
+    staging = await storage.blobs.stage()
+    await staging.write(b"on its way")
+    root.rename(storage.root / "unmounted")
+    root.mkdir()
+    with pytest.raises(Unavailable, match="mount"):
+        await staging.commit(())
+    assert list(root.iterdir()) == []
 
 
 async def test_two_volumes_of_one_database_have_their_own_ids(tmp_path: Path, database: Database) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from registry.model.ports.bytes import Blobs, Documents, Place, Shelf, Staging, Warehouse
+from registry.model.ports.bytes import Adoptions, Blobs, Documents, Place, Shelf, Staging, Warehouse
 from registry.model.ports.decrees import Accounts, Advisories, OfflineSwitch, Petitions, PolicyStore
 from registry.model.ports.processes import Edition, Leases, ProjectEditions
 from registry.model.ports.records import Attestations, Catalogue, Checkpoints, ProvenanceLog, Refusals
@@ -16,6 +16,7 @@ from registry.model.ports.sources import Publisher, Services, Source, Spool, Sto
 
 __all__ = [
     "Accounts",
+    "Adoptions",
     "Advisories",
     "Attestations",
     "Blobs",

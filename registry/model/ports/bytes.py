@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from registry.model.artifacts import Digest, Holding
 from registry.model.indexes import Document
 from registry.model.names import Project
-from registry.model.warehouse import Kept, Taken
+from registry.model.warehouse import Kept, Taken, Verified
 
 T = TypeVar("T")
 
@@ -122,6 +122,9 @@ class Warehouse(Protocol):
     async def blobs(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
         """Names (sha256) and sizes of files after that name, in order, so many at most."""
 
+    async def unnamed(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of all files that no row names, in order."""
+
     async def sound(self, sha256: str) -> bool:
         """Whether a file has its bytes, hashed now; one that doesn't is put aside with an alarm."""
 
@@ -133,6 +136,21 @@ class Warehouse(Protocol):
 
     async def set_position(self, sha256: str) -> None:
         """Note how far checking has come."""
+
+
+class Adoptions(Protocol):
+    """Files that lay on the volume before the database knew of them. Nothing serves them until a source
+    announces what they are."""
+
+    async def adopt(self, sha256: str, size: int) -> bool:
+        """Read a file and remember what its bytes are; one that was adopted before waits anew. False for one
+        that is gone, or isn't what it is called: that is put aside with an alarm."""
+
+    async def announced(self, digests: Sequence[Digest], size: int | None) -> Verified | None:
+        """The adopted file that has all of these digests, and this size unless that is None."""
+
+    async def waiting(self) -> frozenset[str]:
+        """Names (sha256) of adopted files that didn't wait too long."""
 
 
 class Shelf(Protocol):

@@ -38,6 +38,12 @@ class Warming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     dry_run: bool = False
 
 
+class Adopting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to take over files that no row names."""
+
+    dry_run: bool = False
+
+
 class CacheAsk(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which part of the cache."""
 
@@ -96,6 +102,10 @@ async def _cache_collect(desk: Desk, ask: Collecting, by: Client) -> Job:
     return desk.cache.collect(quota=ask.quota, dry_run=ask.dry_run, by=by)
 
 
+async def _cache_adopt(desk: Desk, ask: Adopting, by: Client) -> Job:
+    return desk.cache.adopt(dry_run=ask.dry_run, by=by)
+
+
 async def _cache_scrub(desk: Desk, ask: Scrubbing, _: Client) -> Job:
     return desk.cache.scrub(anew=ask.anew)
 
@@ -137,6 +147,15 @@ CACHE_ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         Collecting,
         Job,
         _cache_collect,
+        status=202,
+    ),
+    Endpoint(
+        "POST",
+        "/cache/adopt",
+        "Read the files that no row names, to be used once a source announces them",
+        Adopting,
+        Job,
+        _cache_adopt,
         status=202,
     ),
     Endpoint(
