@@ -13,8 +13,9 @@ from typing import BinaryIO
 
 LOOK = 1.0
 """Seconds between two looks whether the connection was closed while it took nothing."""
-_MOST = 1 << 30
-"""Bytes that one system call may take; the kernel's own bound is a little higher."""
+TURN = 1 << 21
+"""Bytes after which others have their turn: a client that reads as fast as it gets would have the loop for
+all of its file, which is milliseconds for a large wheel."""
 
 
 async def send_file(transport: asyncio.Transport, file: BinaryIO, start: int, length: int) -> int:
@@ -57,17 +58,17 @@ class _Sending:
         self._length = length
 
     def push(self) -> bool:
-        """Send what there is room for; whether that was the last of it."""
+        """Send what there is room for, a TURN at most; whether that was the last of it."""
+        until = min(self._length, self.sent + TURN)
         try:
-            while self.sent < self._length:
-                rest = min(self._length - self.sent, _MOST)
-                count = os.sendfile(self._out, self._file, self._start + self.sent, rest)
-                if count == 0:
-                    break
+            while self.sent < until:
+                count = os.sendfile(self._out, self._file, self._start + self.sent, until - self.sent)
+                if count == 0:  # the file is too short
+                    return True
                 self.sent += count
         except (BlockingIOError, InterruptedError):
             return False
-        return True
+        return self.sent == self._length
 
     def on_room(self) -> None:
         """The socket takes more, or the client has left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,6 +65,31 @@ async def test_a_file_that_is_too_short_is_told(file: Path) -> None:
     async for reader, _ in connected(server):
         await reader.read(-1)
         assert await server.ended == 10
+
+
+async def test_others_have_their_turn_however_fast_a_client_reads(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, system_call = asyncio.get_running_loop(), os.sendfile
+    in_a_turn = [0]
+
+    def turn() -> None:
+        in_a_turn.append(0)
+        loop.call_soon(turn)
+
+    def counted(*where: int) -> int:
+        sent = system_call(*where)
+        in_a_turn[-1] += sent
+        return sent
+
+    monkeypatch.setattr(sendfile, "TURN", 10_000)
+    monkeypatch.setattr(os, "sendfile", counted)
+    loop.call_soon(turn)
+    server = Server(file, 3, SIZE - 3)
+    async for reader, _ in connected(server):
+        assert await reader.read(-1) == b"headers" + file.read_bytes()[3:]
+        assert sum(in_a_turn) == SIZE - 3
+        assert max(in_a_turn) == 10_000
 
 
 async def test_a_client_that_leaves_ends_it(file: Path) -> None:
