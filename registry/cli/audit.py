@@ -134,5 +134,5 @@ def _what(event: dict[str, Any]) -> str:
     if event["project"]:
         version = f"@{event['version']}" if event["version"] else ""
         subject.append(f"{event['project']['ecosystem']}:{event['project']['name']}{version}")
-    subject.append(event["filename"] or "")
+    subject.append(event["filename"] or (event["sha256"] or ""))
     return " ".join([*filter(None, subject), *(f"{key}={value}" for key, value in detail.items())])

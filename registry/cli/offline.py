@@ -13,7 +13,7 @@ from registry.policy.loader import parse_policy
 from registry.policy.names import parse_names
 from registry.settings import Settings, load_settings
 from registry.storage.filesystems import filesystem_of, is_remote
-from registry.storage.inspection import damage
+from registry.storage.inspection import damage, volume_of
 
 OWN = "make it a writable directory of the account that runs the appliance"
 
@@ -32,7 +32,7 @@ def examine(environ: Mapping[str, str], directory: Path) -> Iterator[Check]:
     yield from _policy(settings)
     yield _folder("data directory", settings.data, "REGISTRY_DATA")
     yield _database(settings.data / "registry.db")
-    yield _folder("LAN volume", settings.volume, "REGISTRY_VOLUME")
+    yield _lan_volume(settings)
 
 
 def _policy(settings: Settings) -> Iterator[Check]:
@@ -61,6 +61,25 @@ def _folder(name: str, path: Path, setting: str) -> Check:
     space = os.statvfs(path)
     free = space.f_bavail * space.f_frsize
     return Check(name=name, ok=True, detail=f"{path}, {free / 2**30:.1f} GiB free")
+
+
+def _lan_volume(settings: Settings) -> Check:
+    folder = _folder("LAN volume", settings.volume, "REGISTRY_VOLUME")
+    expected = volume_of(settings.data / "registry.db", "lan")
+    if not folder.ok or expected is None:
+        return folder
+    try:
+        found = (settings.volume / "volume-id").read_text("ascii", "replace").strip()
+    except OSError:
+        found = ""
+    if found == expected:
+        return folder
+    return Check(
+        name="LAN volume",
+        ok=False,
+        detail=f"{settings.volume} has volume-id {found[:8] or 'none'}, the database expects {expected[:8]}",
+        remedy="mount the right one; if it is lost, docs/backup.md says how a new one takes its place",
+    )
 
 
 def _database(path: Path) -> Check:

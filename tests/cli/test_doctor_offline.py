@@ -58,6 +58,22 @@ def test_a_volume_that_is_a_file_is_found(here: Path) -> None:
     assert "REGISTRY_VOLUME" in check["remedy"]
 
 
+def test_a_volume_that_is_not_the_one_the_database_knows_is_found(here: Path) -> None:
+    assert looked_at()["LAN volume"]["ok"], "a database that knows of none takes any"
+    connection = prepare(here / "data" / "registry.db", busy_ms=100)
+    connection.execute("INSERT INTO fact (name, value) VALUES ('volume-id/lan', ?)", ("a" * 32,))
+    connection.close()
+    lost = looked_at()["LAN volume"]
+    assert "volume-id none" in lost["detail"]
+    assert "docs/backup.md" in lost["remedy"]
+    volume = here / "data" / "volume"
+    volume.mkdir()
+    (volume / "volume-id").write_text("b" * 32)
+    assert "bbbbbbbb" in looked_at()["LAN volume"]["detail"]
+    (volume / "volume-id").write_text("a" * 32 + "\n")
+    assert looked_at()["LAN volume"]["ok"]
+
+
 def test_broken_settings_are_told_and_nothing_else_is_guessed(here: Path) -> None:
     result = command("doctor", environ={"REGISTRY_PORT": "none"})
     assert result.exit_code == 1
