@@ -13,7 +13,7 @@ comparing with a checkpoint that is kept elsewhere (`checkpoints`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,12 +21,28 @@ import msgspec
 
 from registry.model.checkpoints import Link
 from registry.model.events import Event, LoggedEvent
+from registry.model.names import Project
 
 GENESIS = "0" * 64
 """`previous` of the first row."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _DECODER = msgspec.json.Decoder(Event)
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    """The fields of an event as they are written: what has no value is left out."""
+
+    actor: str
+    at: datetime | str
+    kind: str
+    address: str = ""
+    agent: str = ""
+    detail: Mapping[str, Any] = {}
+    filename: str | None = None
+    project: Project | None = None
+    sha256: str | None = None
+    version: str | None = None
 
 
 class Break(msgspec.Struct, frozen=True):
@@ -43,25 +59,22 @@ def canonical(event: Event) -> bytes:
     Text that isn't valid Unicode (lone surrogates out of a header or a foreign document) is kept with
     replacement characters: hostile text must not keep an event out of the log.
     """
-    facts: dict[str, Any] = {
-        "kind": event.kind.value,
-        "at": event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "actor": event.actor,
-    }
-    if event.project is not None:
-        facts["project"] = event.project
-    if event.detail:
-        facts["detail"] = event.detail
-    for name in ("version", "filename", "sha256"):
-        if (value := getattr(event, name)) is not None:
-            facts[name] = value
-    for name in ("address", "agent"):
-        if value := getattr(event, name):
-            facts[name] = value
+    body = _Body(
+        actor=event.actor,
+        at=_written(event.at.astimezone(UTC)),
+        kind=event.kind.value,
+        address=event.address,
+        agent=event.agent,
+        detail=event.detail,
+        filename=event.filename,
+        project=event.project,
+        sha256=event.sha256,
+        version=event.version,
+    )
     try:
-        return _ENCODER.encode(facts)
+        return _ENCODER.encode(body)
     except UnicodeEncodeError:
-        return _ENCODER.encode(_printable(msgspec.to_builtins(facts)))
+        return _ENCODER.encode(_printable(msgspec.to_builtins(body)))
 
 
 def read(body: bytes | str) -> Event | None:
@@ -121,6 +134,12 @@ def unreadable(seq: int) -> Event:
             }
         )
     )
+
+
+def _written(at: datetime) -> datetime | str:
+    """What the encoder writes with six digits of a second, in a fraction of the time that formatting takes; a
+    whole second it would write without any."""
+    return at if at.microsecond else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _printable(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -11,11 +10,11 @@ from typing import Any
 
 import apsw
 
-from registry.errors import Unavailable
 from registry.model.events import Event, LoggedEvent
 from registry.model.names import Project
 from registry.provenance import chain
 from registry.storage.database import Database, Row
+from registry.storage.gathering import Gathering
 
 _PAGE = 500
 _NO_HASH = bytes(32)
@@ -53,63 +52,18 @@ def _append_all(connection: apsw.Connection, bodies: Sequence[bytes]) -> int:
     return seq + 1
 
 
-class _Batch:
-    """Events that go in together, and who waits for each."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.waiting: list[asyncio.Future[int]] = []
-
-
 class ProvenanceLog:
-    """The port's implementation over the `log` table. Used from one event loop.
-
-    What comes while the writer is busy is appended by one job: one look at the head, one statement.
-    """
+    """The port's implementation over the `log` table. Used from one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = threading.Lock()
-        self._open: _Batch | None = None
-        """Queued, and not yet begun by the writer: events may still join it."""
+        self._gathering = Gathering(
+            lambda bodies: database.begin(lambda connection: _append_all(connection, bodies))
+        )
 
     def begin(self, event: Event) -> asyncio.Future[int]:
         """Have it appended: a future of its number, done once it is durable."""
-        body = chain.canonical(event)
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        with self._lock:
-            batch = self._open or _Batch()
-            batch.bodies.append(body)
-            batch.waiting.append(future)
-            if batch is self._open:
-                return future
-            self._open = batch
-        try:
-            done = self._database.begin(lambda connection: self._append(connection, batch))
-        except Unavailable:
-            self._open = None
-            raise
-        done.add_done_callback(partial(self._tell, batch))
-        return future
-
-    def _append(self, connection: apsw.Connection, batch: _Batch) -> int:
-        with self._lock:
-            self._open = None
-        return _append_all(connection, batch.bodies)
-
-    def _tell(self, batch: _Batch, done: asyncio.Future[int]) -> None:
-        """The batch is durable, or it failed: so it is for everyone in it."""
-        with self._lock:
-            if self._open is batch:  # the writer failed before it came to it
-                self._open = None
-        failure = done.exception()
-        for number, future in enumerate(batch.waiting):
-            if future.done():
-                continue
-            if failure is not None:
-                future.set_exception(failure)
-            else:
-                future.set_result(done.result() + number)
+        return self._gathering.add(chain.canonical(event))
 
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable."""
