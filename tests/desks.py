@@ -159,6 +159,7 @@ class DeskWorld:
             offline=self.offline,
             cache=self.cache,
             private=nothing,
+            rescan=nothing,
             files=nothing,
             users=self.identity.users,
             tokens=self.identity.tokens,

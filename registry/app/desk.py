@@ -83,6 +83,7 @@ def set_desk(
         ),
         cache=line.cache,
         private=line.private,
+        rescan=line.rescan,
         files=line.files,
         offline=OfflineOperations(
             switch=kept.offline, disconnect=[each.close for each in sources.outside], clock=clock

@@ -31,6 +31,7 @@ from registry.pipeline.jobs import Jobs
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
 from registry.pipeline.rendering import Renderer, decoded, encoded
+from registry.pipeline.rescan import Rescan
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
@@ -61,6 +62,7 @@ class Line:
     auditing: Auditing
     searching: Searching
     private: PrivateOperations
+    rescan: Rescan
     files: FileOperations
 
 
@@ -183,6 +185,14 @@ def lay_line(
         publishing=publishing,
         attesting=attesting,
         private=PrivateOperations(
+            ecosystem=ECOSYSTEMS["pypi"],
+            stock=sources.stock,
+            catalogue=kept.catalogue,
+            blobs=kept.blobs["private"],
+            clock=clock,
+            turns=publishing,
+        ),
+        rescan=Rescan(
             ecosystem=ECOSYSTEMS["pypi"],
             stock=sources.stock,
             policy=policy,

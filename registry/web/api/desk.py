@@ -18,6 +18,7 @@ from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.recall_operations import RecallOperations
+from registry.pipeline.rescan import Rescan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Desk:
     offline: OfflineOperations
     cache: CacheOperations
     private: PrivateOperations
+    rescan: Rescan
     files: FileOperations
     users: Users
     tokens: Tokens

@@ -73,7 +73,7 @@ async def _delete(desk: Desk, ask: ReleaseAndReason, by: Client) -> Changed:
 
 
 async def _rescan(desk: Desk, _: Nothing, by: Client) -> Job:
-    return desk.private.rescan(by=by)
+    return desk.rescan.begin(by=by)
 
 
 async def _standing(desk: Desk, ask: Naming, _: Client) -> Standing:
