@@ -42,6 +42,9 @@ from registry.pipeline.workers import Workers
 
 LARGE = 256 * 1024
 """Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
+AT_ONCE = 2
+"""Large documents that are prepared at once: one by the worker process, one on its way there or back, where
+each takes several times its size. The others wait as the bytes that they are."""
 FILE_SHARE = 16
 """A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
 ALARMS_SHOWN = 20
@@ -134,6 +137,7 @@ class Renderer:
         self._missing_times = missing_times
         self._editions = editions or OwnProjectEditions()
         self._one_at_a_time = asyncio.Lock()
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._flights: Flights[tuple[object, ...], Shelved] = Flights()
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
@@ -302,6 +306,23 @@ class Renderer:
         *,
         filtered: bool = True,
         learns: bool = False,
+    ) -> Prepared:
+        """What comes of a document; a large one waits for its turn."""
+        make = partial(self._prepared, project, document, wanted, root, filtered=filtered, learns=learns)
+        if len(document.body) <= LARGE:
+            return await make()
+        async with self._turns:
+            return await make()
+
+    async def _prepared(
+        self,
+        project: Project,
+        document: Document,
+        wanted: Wanted | None,
+        root: str,
+        *,
+        filtered: bool,
+        learns: bool,
     ) -> Prepared:
         policy: Policy = self._policy.current
         known = await self._catalogue.known(project)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.errors import NotFound, SourceFailed
 from registry.model.accounts import PolicyEntry
 from registry.model.events import Event, Kind
+from registry.model.names import Project
 from registry.pipeline import rendering
 from registry.pipeline.prepare import Wanted, prepare, unpack
 from registry.pipeline.rendering import IndexAnswer
@@ -183,3 +185,41 @@ async def test_a_public_document_is_never_given_to_be_written_back(line: Line) -
     with pytest.raises(NotFound):
         await line.renderer.unfiltered(DEMO, JSON, ROOT)
     assert line.upstream.asked == []
+
+
+class Elsewhere:
+    """A worker process that takes its time; and how many documents are on their way to it or back."""
+
+    def __init__(self) -> None:
+        self.under_way = self.most = 0
+
+    def begin(self) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+    async def run(self, work: Callable[..., bytes], *args: object) -> bytes:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.under_way -= 1
+        return work(*args)
+
+
+async def test_of_many_large_documents_few_are_taken_apart_at_once(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, known = Elsewhere(), line.catalogue.known
+
+    async def watched(project: Project) -> Any:
+        elsewhere.begin()
+        return await known(project)
+
+    monkeypatch.setattr(rendering, "LARGE", 100)
+    monkeypatch.setattr(line.renderer, "_workers", elsewhere)
+    monkeypatch.setattr(line.catalogue, "known", watched)
+    projects = [PYPI.parse_name(f"demo-{number}") for number in range(3 * rendering.AT_ONCE)]
+    for project in projects:
+        wheels = [make_wheel(project.name, "1.0")]
+        line.upstream.say(project, simple_json(project.name, wheels, "https://files.example", bare=False))
+    answers = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
+    assert [answer.state for answer in answers] == ["MISS"] * len(projects)
+    assert elsewhere.most == rendering.AT_ONCE
