@@ -26,6 +26,7 @@ from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document, Status
+from registry.model.listings import Listing
 from registry.model.names import Project
 from registry.model.petitions import Petition, PetitionState
 from registry.model.warehouse import Kept, Taken, Verified
@@ -342,12 +343,13 @@ class CatalogueInMemory:
     async def remember(
         self,
         project: Project,
-        artifacts: Sequence[Artifact],
+        artifacts: Listing | Sequence[Artifact],
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
         summary: str | None = None,
     ) -> None:
+        artifacts = artifacts.artifacts if isinstance(artifacts, Listing) else artifacts
         if summary is not None:
             self._summaries[project] = summary
         for artifact in artifacts:

@@ -18,15 +18,14 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.model.artifacts import STRONG, Artifact, Digest, Known, strongest
 from registry.model.attestations import Attested, vouched
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
-from registry.model.indexes import Document, Index, Rendition, Representation, Status
+from registry.model.indexes import Document, Index, Rendition, Representation
+from registry.model.listings import Listing
 from registry.model.names import Project
 from registry.pipeline.handovers import with_handovers
 from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of what nobody tells the time of."""
-AT_ONCE = 500
-"""Files that are decoded in one go: a few milliseconds' work."""
 KEPT_HERE = "here"
 """The provenance URL of a file whose provenance no source offers, and we do."""
 
@@ -102,11 +101,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it."""
 
-    artifacts: tuple[Artifact, ...]
-    """As the source announces them now, without the parts that are only carried: what contradicts first sight
-    is for the catalogue to find."""
+    listing: Listing
+    """The files as the source announces them now: what contradicts first sight is for the catalogue to find;
+    empty where nothing was to be learned."""
     tags: Mapping[str, str]
-    status: Status | None
+    quarantined: bool
+    """Whether its source has quarantined the whole project (PEP 792)."""
     rendition: Rendition | None
     """None when nothing was wanted, or there is no such version."""
     refusals: tuple[Refusal, ...]
@@ -143,6 +143,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     withheld: dict[str, Refusal] = {}
     alarms = list(index.dropped)
     announced, artifacts = [], []
+    # what an admin says of a private project isn't a row's business
+    quarantined = job.origin == "public" and index.status is not None and not index.status.lists_files
     ends = list(rules.turns)
     signed, decide = _signing(job), rules.deciding(job.now)
     for listed in index.artifacts:
@@ -158,7 +160,9 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         if objection is not None and objection.rule == "integrity":
             alarms.append(objection.reason)
         if job.learns:
-            announced.append(msgspec.structs.replace(listed, carried=b"") if listed.carried else listed)
+            announced.append(
+                msgspec.structs.replace(listed, withdrawn="quarantined") if quarantined else listed
+            )
         artifacts.append(_timed(artifact, known, job))
         if not filtered:
             continue
@@ -174,9 +178,9 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     index = msgspec.structs.replace(index, artifacts=shown)
     rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
     return Prepared(
-        artifacts=tuple(announced) if job.learns else (),
+        listing=Listing.of(announced),
         tags=dict(index.tags),
-        status=index.status,
+        quarantined=quarantined,
         rendition=rendition,
         refusals=tuple(withheld.values()),
         refused=refused,
@@ -352,32 +356,15 @@ def weak(artifact: Artifact) -> Objection:
     )
 
 
-class _Packed(msgspec.Struct):
-    """A Prepared as it crosses a process boundary."""
-
-    rest: Prepared
-    artifacts: list[bytes]
-    """Msgpack, `AT_ONCE` in each."""
-
-
 def prepare_packed(job: bytes, rules: Rules) -> bytes:
     """The same over a process boundary: thousands of values cross it as bytes in a few milliseconds, pickled
     they would hold the interpreter for tenths of a second."""
-    prepared = prepare(msgspec.msgpack.decode(job, type=Job), rules)
-    artifacts = prepared.artifacts
-    pieces = [
-        msgspec.msgpack.encode(artifacts[at : at + AT_ONCE]) for at in range(0, len(artifacts), AT_ONCE)
-    ]
-    return msgspec.msgpack.encode(_Packed(msgspec.structs.replace(prepared, artifacts=()), pieces))
+    return msgspec.msgpack.encode(prepare(msgspec.msgpack.decode(job, type=Job), rules))
 
 
 def unpack_prepared(answer: bytes) -> Prepared:
-    """What `prepare_packed` gave. Between two pieces other threads of this process get their turn."""
-    packed = msgspec.msgpack.decode(answer, type=_Packed)
-    artifacts: list[Artifact] = []
-    for piece in packed.artifacts:
-        artifacts += msgspec.msgpack.decode(piece, type=tuple[Artifact, ...])
-    return msgspec.structs.replace(packed.rest, artifacts=tuple(artifacts))
+    """What `prepare_packed` gave."""
+    return msgspec.msgpack.decode(answer, type=Prepared)
 
 
 def with_objection(decision: Decision, objection: Objection) -> Decision:

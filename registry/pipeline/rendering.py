@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +16,6 @@ from pathlib import Path
 import msgspec
 
 from registry.errors import NotFound, Refused
-from registry.model.artifacts import Artifact
 from registry.model.decisions import Refusal
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
@@ -270,13 +268,13 @@ class Renderer:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
         edition = self._editions.now(project)
         prepared = await self._prepare(project, document, wanted, root, learns=True)
-        quarantined = prepared.status is not None and not prepared.status.lists_files
-        quarantined &= document.origin == "public"  # what an admin says of ours isn't a row's business
-        artifacts = _quarantined(prepared.artifacts) if quarantined else prepared.artifacts
-        vanished_as = "quarantined" if quarantined else "removed"
-        now = self._clock.now()
         await self._catalogue.remember(
-            project, artifacts, document.origin, now, vanished_as, prepared.summary
+            project,
+            prepared.listing,
+            document.origin,
+            self._clock.now(),
+            "quarantined" if prepared.quarantined else "removed",
+            prepared.summary,
         )
         if prepared.alarms:
             await self._alarm(project, prepared.alarms)
@@ -349,16 +347,16 @@ class Renderer:
         packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
         del job, known
         if not document.path:
-            return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+            return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
         try:
             async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
-                return await self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+                return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
         except DocumentLost:
             await self._freshness.forget(project)
             raise
 
-    async def _unpacked(self, answer: bytes) -> Prepared:
-        prepared = await asyncio.to_thread(unpack_prepared, answer)
+    def _unpacked(self, answer: bytes) -> Prepared:
+        prepared = unpack_prepared(answer)
         if prepared.rendition is not None and prepared.rendition.path:
             weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
         return prepared
@@ -381,8 +379,3 @@ def _weight(rendition: Rendition | None) -> int:
 
 def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
-
-
-def _quarantined(artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
-    """Files of a project that its index has quarantined as a whole (PEP 792)."""
-    return tuple(msgspec.structs.replace(artifact, withdrawn="quarantined") for artifact in artifacts)

@@ -1,4 +1,7 @@
-"""The rows about artifacts: first sight, facts, which bytes we hold, whose a project is."""
+"""The rows about artifacts: first sight, facts, which bytes we hold, whose a project is.
+
+A file has a row of its own from when something happens to it; until then it stands in a page of its listing.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from registry.errors import Conflict, NotFound
 from registry.model.artifacts import Artifact, Holding, Known
 from registry.model.events import Event, Kind
 from registry.model.indexes import Status
+from registry.model.listings import Listing
 from registry.model.names import Project
-from registry.storage import pinning
+from registry.storage import listings, pinning
 from registry.storage.database import Database, Row
 from registry.storage.holdings import (
     COLUMNS,
@@ -24,6 +28,7 @@ from registry.storage.holdings import (
     facts_of,
     holding_of,
     known_of,
+    looked,
     looked_holding_of,
     row_of,
 )
@@ -32,10 +37,7 @@ from registry.storage.provenance_log import append
 _replace = msgspec.structs.replace
 
 _ONE = f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ? AND filename = ?"  # noqa: S608 - constants
-_ALL = (
-    f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
-    " ORDER BY first_seen, filename"
-)
+_ALL = f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _KNOWN = f"SELECT filename, {KNOWN} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _NAMED = ", ".join(f"artifact.{column}" for column in COLUMNS.split(", "))
 _LOOKED = (
@@ -44,12 +46,16 @@ _LOOKED = (
     " WHERE artifact.ecosystem = ? AND artifact.project = ?"
 )
 _ONE_LOOKED = f"{_LOOKED} AND artifact.filename = ?"
-_ALL_LOOKED = f"{_LOOKED} ORDER BY artifact.first_seen, artifact.filename"
 _WRITE = (
     f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
     f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
 )
-_INSERT = _WRITE.replace("OR REPLACE", "OR IGNORE")
+_HAS = (
+    "SELECT EXISTS (SELECT 1 FROM artifact WHERE ecosystem = ?1 AND project = ?2)"
+    " OR EXISTS (SELECT 1 FROM listing WHERE ecosystem = ?1 AND project = ?2)"
+)
+_ATTESTED = f"SELECT filename, {LOOKED} FROM attestation AS a WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
+_ATTESTED_ONE = f"{_ATTESTED} AND filename = ?"
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
 _ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
 _FACTS = len(FACTS.split(", "))
@@ -73,54 +79,69 @@ class Catalogue:
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
         """The same without waiting: a point look-up on the local disk."""
-        row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
-        return None if row is None else _decoded(project, row)
+        key = (project.ecosystem, project.name, filename)
+        row = self._database.row(_ONE_LOOKED, key)
+        if row is not None:
+            return _decoded(project, row)
+        listed = listings.holding_in(self._database.rows(listings.PAGE_OF, (*key, filename)), filename)
+        if listed is None:
+            return None
+        said = self._database.row(_ATTESTED_ONE, key)
+        return looked(listed, said and said[1:])
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
         key = (project.ecosystem, project.name)
-        return await self._database.scan(
-            lambda connection: tuple(
-                looked_holding_of(project, row) for row in connection.execute(_ALL_LOOKED, key)
-            )
-        )
+
+        def job(connection: apsw.Connection) -> tuple[Holding, ...]:
+            found = {str(row[0]): looked_holding_of(project, row) for row in connection.execute(_LOOKED, key)}
+            said = {str(row[0]): row[1:] for row in connection.execute(_ATTESTED, key)}
+            pages = connection.execute(listings.PAGES, key).fetchall()
+            for listed in listings.holdings_in(pages, frozenset(found)):
+                filename = listed.artifact.filename
+                found[filename] = looked(listed, said.get(filename))
+            return tuple(sorted(found.values(), key=lambda row: (row.first_seen, row.artifact.filename)))
+
+        return await self._database.scan(job)
 
     async def known(self, project: Project) -> Mapping[str, Known]:
         """File name → what its row says, as far as an index needs it."""
-        return await self._database.scan(
-            lambda connection: {
-                str(row[0]): known_of(row)
-                for row in connection.execute(_KNOWN, (project.ecosystem, project.name)).fetchall()
-            }
-        )
+        key = (project.ecosystem, project.name)
+
+        def job(connection: apsw.Connection) -> Mapping[str, Known]:
+            found = {str(row[0]): known_of(row) for row in connection.execute(_KNOWN, key)}
+            pages = connection.execute(listings.PAGES, key).fetchall()
+            return found | dict(listings.known_in(pages, found.keys()))
+
+        return await self._database.scan(job) if self._has(project) else {}
 
     async def remember(
         self,
         project: Project,
-        artifacts: Sequence[Artifact],
+        artifacts: Listing | Sequence[Artifact],
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
         summary: str | None = None,
     ) -> None:
-        """Insert rows for new artifacts, update the facts of known ones, mark vanished ones `gone`.
+        """Keep new artifacts as a listing, give those that changed or vanished (then marked `gone`) a row.
 
         A file whose digest changed, and one that we hold and its source took back, is logged as an alarm in
         the same transaction. Files of another origin are left alone.
 
         Nothing is written when nothing changed, and only what changed is looked at again in the writer.
         """
-
-        def look(connection: apsw.Connection) -> tuple[list[Artifact], list[Row], list[Artifact], list[str]]:
-            kept = _rows(connection, project)
-            new, changed, vanished = _differences(kept, artifacts, origin, vanished_as)
-            return new, [_first_row(artifact, origin, now) for artifact in new], changed, vanished
-
-        new, rows, changed, vanished = await self._database.scan(look)
+        listing = artifacts if isinstance(artifacts, Listing) else Listing.of(artifacts)
+        new, changed, vanished = listing, list[Artifact](), list[str]()
+        was_known = self._has(project)
+        if was_known:
+            new, changed, vanished = await self._database.scan(
+                lambda connection: _differences(connection, project, listing.artifacts, origin, vanished_as)
+            )
         name = (project.ecosystem, project.name)
         known = self._database.row("SELECT summary FROM project WHERE ecosystem = ? AND name = ?", name)
         tells = known is not None and summary is not None and known[0] != summary
-        if not new and not changed and not vanished and not tells:
+        if not new.pages and not changed and not vanished and not tells:
             return
 
         def job(connection: apsw.Connection) -> None:
@@ -129,10 +150,11 @@ class Catalogue:
                 connection.execute(
                     "UPDATE project SET summary = ? WHERE ecosystem = ? AND name = ?", (summary, *name)
                 )
-            before = connection.total_changes()
-            connection.executemany(_INSERT, rows)
-            was_first = connection.total_changes() - before == len(rows)
-            for artifact in changed if was_first else (*new, *changed):
+            unseen, met = new, list[Artifact]()
+            if was_known or _has(connection, project):  # another process may have been quicker with some
+                unseen, met = _parted(connection, project, new)
+            listings.write(connection, project, unseen, origin, now)
+            for artifact in (*met, *changed):
                 _merge(connection, artifact, origin, now)
             for filename in vanished:
                 known = _one(connection, project, filename)
@@ -293,43 +315,67 @@ class Catalogue:
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""
-        rows = await self._database.scan(
-            lambda connection: connection.execute(
+
+        def job(connection: apsw.Connection) -> int:
+            rows = connection.execute(
                 "SELECT count(*) FROM artifact"
                 " WHERE ecosystem = ? AND undated AND origin = 'public' AND NOT gone",
                 (ecosystem,),
             ).fetchall()
-        )
-        return int(str(rows[0][0]))
+            return int(str(rows[0][0])) + listings.undated(connection, ecosystem)
+
+        return await self._database.scan(job)
+
+    def _has(self, project: Project) -> bool:
+        """Whether anything is known of a project's files. A point look-up."""
+        row = self._database.row(_HAS, (project.ecosystem, project.name))
+        return row is not None and bool(row[0])
 
 
 def _differences(
-    rows: Sequence[Row], artifacts: Sequence[Artifact], origin: str, vanished_as: str
-) -> tuple[list[Artifact], list[Artifact], list[str]]:
-    """Artifacts without a row, those whose rows must be looked at again, names of files no longer listed."""
-    known = {row[0]: row for row in rows}
-    new = [artifact for artifact in artifacts if artifact.filename not in known]
-    changed = [
-        artifact
-        for artifact in artifacts
-        if (row := known.get(artifact.filename)) is not None
-        and row[_ORIGIN_AT] == origin
-        and (row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
-    ]
-    listed = {artifact.filename for artifact in artifacts}
+    connection: apsw.Connection,
+    project: Project,
+    artifacts: Sequence[Artifact],
+    origin: str,
+    vanished_as: str,
+) -> tuple[Listing, list[Artifact], list[str]]:
+    """Artifacts that were never seen, those that aren't as they were, names of files no longer listed."""
+    key = (project.ecosystem, project.name)
+    rows = {row[0]: row for row in connection.execute(_ALL, key)}
+    listed = listings.listed_in(connection.execute(listings.PAGES, key).fetchall(), rows.keys())
+
+    def is_changed(artifact: Artifact) -> bool:
+        row = rows.get(artifact.filename)
+        if row is None:
+            return listed[artifact.filename] != (origin, artifact)
+        if row[_ORIGIN_AT] != origin:
+            return False
+        return bool(row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
+
+    seen = rows.keys() | listed.keys()
+    now = {artifact.filename for artifact in artifacts}
+    new = Listing.of(artifact for artifact in artifacts if artifact.filename not in seen)
+    changed = [artifact for artifact in artifacts if artifact.filename in seen and is_changed(artifact)]
     vanished = [
         str(name)
-        for name, row in known.items()
+        for name, row in rows.items()
         if row[_ORIGIN_AT] == origin
-        and name not in listed
+        and name not in now
         and (not row[_GONE_AT] or row[_WITHDRAWN_AT] not in {"", vanished_as})
     ]
+    vanished += [name for name, (by, _) in listed.items() if by == origin and name not in now]
     return new, changed, vanished
 
 
-def _first_row(artifact: Artifact, origin: str, now: datetime) -> Row:
-    project = artifact.project
-    return (project.ecosystem, project.name, *row_of(pinning.first_seen(artifact, origin, now)))
+def _parted(
+    connection: apsw.Connection, project: Project, listing: Listing
+) -> tuple[Listing, list[Artifact]]:
+    """What of a listing was never seen, and the rest."""
+    met = [a for a in listing.artifacts if _one(connection, project, a.filename) is not None]
+    if not met:
+        return listing, met
+    names = {artifact.filename for artifact in met}
+    return Listing.of(a for a in listing.artifacts if a.filename not in names), met
 
 
 def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: datetime) -> None:
@@ -384,13 +430,16 @@ def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:
     )
 
 
-def _rows(connection: apsw.Connection, project: Project) -> list[Row]:
-    return connection.execute(_ALL, (project.ecosystem, project.name)).fetchall()
+def _has(connection: apsw.Connection, project: Project) -> bool:
+    return bool(connection.execute(_HAS, (project.ecosystem, project.name)).fetchall()[0][0])
 
 
 def _one(connection: apsw.Connection, project: Project, filename: str) -> Holding | None:
-    rows = connection.execute(_ONE, (project.ecosystem, project.name, filename)).fetchall()
-    return holding_of(project, rows[0]) if rows else None
+    key = (project.ecosystem, project.name, filename)
+    rows = connection.execute(_ONE, key).fetchall()
+    if rows:
+        return holding_of(project, rows[0])
+    return listings.holding_in(connection.execute(listings.PAGE_OF, (*key, filename)), filename)
 
 
 def _known(connection: apsw.Connection, project: Project, filename: str) -> Holding:

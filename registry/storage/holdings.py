@@ -29,6 +29,8 @@ KNOWN = "first_seen, pin, blob IS NOT NULL, metadata_blob, blob_size, mismatch"
 LOOKED = "a.verdict, a.publisher, a.reason, a.handover"
 """Columns of the attestation beside a row: what looking at who built the file came to."""
 
+_LOOKED_AT = len(COLUMNS.split(","))
+
 
 def facts_of(artifact: Artifact) -> Row:
     """The values of FACTS."""
@@ -119,8 +121,12 @@ def known_of(row: Row) -> Known:
 
 def looked_holding_of(project: Project, row: Row) -> Holding:
     """The value of a row of COLUMNS and LOOKED."""
-    holding = holding_of(project, row[: -len(LOOKED.split(","))])
-    verdict, publisher, reason, handover = row[-len(LOOKED.split(",")) :]
+    return looked(holding_of(project, row[:_LOOKED_AT]), row[_LOOKED_AT:])
+
+
+def looked(holding: Holding, row: Row | None) -> Holding:
+    """The holding with what LOOKED says; None, or nothing in it, where nobody has looked."""
+    verdict, publisher, reason, handover = row or (None, None, None, None)
     judgement = None if verdict is None else Judgement(verdict=verdict, publisher=publisher, reason=reason)
     return msgspec.structs.replace(holding, artifact=vouched(holding.artifact, judgement, handover or ""))
 

@@ -19,7 +19,13 @@ _replace = msgspec.structs.replace
 
 def first_seen(artifact: Artifact, origin: str, now: datetime) -> Holding:
     """The row of a file that was never seen before."""
-    return Holding(artifact=_bare(artifact), origin=origin, pin=_strong(artifact), first_seen=now)
+    return Holding(artifact=_bare(artifact), origin=origin, pin=pin_of(artifact), first_seen=now)
+
+
+def pin_of(artifact: Artifact) -> Digest | None:
+    """What a file is pinned by that is announced like this; None where no strong digest is."""
+    best = strongest(artifact.digests)
+    return best if best is not None and best.algorithm in STRONG else None
 
 
 def seen_again(known: Holding, artifact: Artifact) -> Holding:
@@ -29,7 +35,7 @@ def seen_again(known: Holding, artifact: Artifact) -> Holding:
     now = _replace(_bare(artifact), mismatch=known.artifact.mismatch)
     if conflict is not None:
         now = _replace(now, digests=known.artifact.digests, size=known.artifact.size)
-    return _replace(known, artifact=now, pin=known.pin or _strong(now), gone=False, conflict=conflict)
+    return _replace(known, artifact=now, pin=known.pin or pin_of(now), gone=False, conflict=conflict)
 
 
 def taken_back(known: Holding, how: str) -> Holding:
@@ -87,11 +93,6 @@ def require_same(known: Holding, artifact: Artifact) -> None:
         raise Conflict(
             f"{name} exists already with other bytes, and what exists never changes; publish a new version."
         )
-
-
-def _strong(artifact: Artifact) -> Digest | None:
-    best = strongest(artifact.digests)
-    return best if best is not None and best.algorithm in STRONG else None
 
 
 def _bare(artifact: Artifact) -> Artifact:

@@ -304,6 +304,22 @@ CREATE TABLE adopted (
 CREATE INDEX adopted_sha512 ON adopted (volume, sha512);
 """
 
+_LISTINGS = """
+-- files as they were first seen, a page of them in a row; one that has a row in `artifact` is what that says
+CREATE TABLE listing (
+    id         INTEGER PRIMARY KEY,
+    ecosystem  TEXT NOT NULL,
+    project    TEXT NOT NULL,
+    origin     TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    first      TEXT NOT NULL,     -- names of the first and the last file
+    last       TEXT NOT NULL,
+    undated    INTEGER NOT NULL,  -- how many of them nobody tells the age of
+    entries    BLOB NOT NULL      -- what the source said of them: gzipped msgpack
+) STRICT;
+CREATE INDEX listing_names ON listing (ecosystem, project, first, last);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -320,4 +336,5 @@ MIGRATIONS: tuple[str, ...] = (
     _STATUSES,
     _SUMMARIES,
     _ADOPTIONS,
+    _LISTINGS,
 )

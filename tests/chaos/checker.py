@@ -6,6 +6,7 @@ broken promise is a sentence; an empty list is a good run.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections import Counter
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 NOT_FRESH = 1200.0
 """Seconds after the upstream's last word when an index can't be called fresh any more: twice the setting."""
@@ -78,6 +80,9 @@ def broken_promises(evidence: Evidence) -> list[str]:
         connection.close()
 
 
+_ARTIFACTS = "SELECT filename, pin, blob FROM artifact"
+
+
 @dataclass(frozen=True)
 class _Rows:
     pins: Mapping[str, str]
@@ -87,7 +92,13 @@ class _Rows:
 
 
 def _rows(connection: apsw.Connection) -> _Rows:
-    artifacts = list(connection.execute("SELECT filename, pin, blob FROM artifact"))
+    artifacts = [(str(name), pin, blob) for name, pin, blob in connection.execute(_ARTIFACTS)]
+    rows = {name for name, _, _ in artifacts}
+    for (entries,) in connection.execute("SELECT entries FROM listing"):
+        for listed in msgspec.msgpack.decode(gzip.decompress(bytes(entries))):
+            digests = {each["algorithm"]: each["hex"] for each in listed["digests"]}
+            if listed["filename"] not in rows:
+                artifacts.append((listed["filename"], f"sha256:{digests['sha256']}", None))
     events = tuple(
         json.loads(str(row[0])) for row in connection.execute("SELECT event FROM log ORDER BY seq")
     )

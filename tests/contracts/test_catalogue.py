@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from registry.model.artifacts import Artifact, Digest, Holding, Known
 from registry.model.attestations import Attested, Judgement
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.indexes import Status
+from registry.model.listings import Listing
 from registry.model.ports import Catalogue, ProvenanceLog
 from registry.storage.attestations import Attestations
 from registry.storage.catalogue import Catalogue as StoredCatalogue
@@ -431,3 +434,80 @@ async def test_what_is_taken_back_is_an_alarm_once_where_it_is_held(
     back = await catalogue.holding(FOO, held.filename)
     assert back is not None
     assert (back.gone, back.artifact.withdrawn) == (False, "")
+
+
+async def test_a_listing_is_kept_as_it_is_packed(catalogue: Catalogue) -> None:
+    files = [artifact(f"foo-1.{number}.tar.gz", version=f"1.{number}") for number in range(300)]
+    await catalogue.remember(FOO, Listing.of(files), "public", NOW)
+    await catalogue.remember(FOO, Listing.of([*files, WHEEL]), "public", LATER)
+    for file in (files[0], files[150], files[-1]):
+        assert (await row(catalogue, file)).first_seen == NOW
+    assert (await row(catalogue)).first_seen == LATER
+    assert len(await catalogue.known(FOO)) == len(await catalogue.holdings(FOO)) == 301
+    assert await catalogue.holding(FOO, "foo-1.15.zip") is None
+
+
+async def test_what_happens_to_one_file_of_a_listing_leaves_the_others_as_they_were(
+    catalogue: Catalogue,
+) -> None:
+    other = artifact("foo-2.0.tar.gz", version="2.0")
+    await catalogue.remember(FOO, Listing.of([SDIST, WHEEL, other]), "public", NOW)
+    yanked = msgspec.structs.replace(WHEEL, yanked="broken")
+    await catalogue.remember(FOO, Listing.of([yanked, SDIST]), "public", LATER)
+    found = {each.artifact.filename: each for each in await catalogue.holdings(FOO)}
+    assert {name: (each.artifact.yanked, each.gone) for name, each in found.items()} == {
+        SDIST.filename: (SDIST.yanked, False),
+        WHEEL.filename: ("broken", False),
+        other.filename: (None, True),
+    }
+    assert {each.first_seen for each in found.values()} == {NOW}
+
+
+async def test_two_processes_that_see_the_same_files_first_pin_each_once(tmp_path: Path) -> None:
+    """I2: whoever commits first has the say; what the other one saw is held against it."""
+    forged = with_digests(WHEEL, EVIL)
+    async with opened(tmp_path) as storage:
+        one, two = StoredCatalogue(storage.database), StoredCatalogue(storage.database)
+        await asyncio.gather(
+            one.remember(FOO, Listing.of([WHEEL, SDIST]), "public", NOW),
+            two.remember(FOO, Listing.of([forged, SDIST]), "public", NOW),
+        )
+        found = await row(one)
+        assert (found.pin, found.conflict) == (sha(b"1.0", "sha512"), EVIL)
+        assert len(await two.holdings(FOO)) == 2
+        assert [alarm.filename for alarm in await storage.alarms()] == [WHEEL.filename]
+
+
+async def test_a_page_that_an_earlier_release_wrote_can_be_read(tmp_path: Path) -> None:
+    entries = [
+        {
+            "project": {"ecosystem": "pypi", "name": "foo"},
+            "filename": "foo-1.0.tar.gz",
+            "version": "1.0",
+            "url": "https://files.example/foo-1.0.tar.gz",
+            "digests": [{"algorithm": "sha256", "hex": "a" * 64}],
+            "size": 3,
+            "published": NOW,
+            "released": NOW,
+            "metadata": {"algorithm": "sha256", "hex": "b" * 64},
+            "signatures": [{"keyid": "SHA256:k", "sig": "s"}],
+            "yanked": "broken",
+            "undated": True,
+            "install_script": True,
+            "a field of a later release": 1,
+        }
+    ]
+    async with opened(tmp_path) as storage:
+        data = gzip.compress(msgspec.msgpack.encode(entries))
+        await storage.database.write(
+            lambda connection: connection.execute(
+                "INSERT INTO listing (ecosystem, project, origin, first_seen, first, last, undated, entries)"
+                " VALUES ('pypi', 'foo', 'public', 0, 'foo-1.0.tar.gz', 'foo-1.0.tar.gz', 1, ?)",
+                (data,),
+            )
+        )
+        found = await storage.catalogue.holding(FOO, "foo-1.0.tar.gz")
+        assert found is not None
+        assert (found.pin, found.artifact.published) == (Digest("sha256", "a" * 64), NOW)
+        assert (found.artifact.yanked, found.artifact.undated) == ("broken", True)
+        assert await storage.catalogue.undated("pypi") == 1

@@ -64,7 +64,7 @@ def sha256(file: Distribution) -> str:
 def test_an_unknown_file_is_shown_as_announced() -> None:
     prepared = run(job(OLD, NEW))
     assert shown(prepared)[OLD.filename]["hashes"] == {"sha256": sha256(OLD)}
-    assert [artifact.filename for artifact in prepared.artifacts] == [OLD.filename, NEW.filename]
+    assert [artifact.filename for artifact in prepared.listing.artifacts] == [OLD.filename, NEW.filename]
     assert (prepared.refusals, prepared.alarms) == ((), ())
 
 
@@ -84,7 +84,7 @@ def test_another_digest_of_bytes_that_we_do_not_hold_withholds_them() -> None:
 def test_what_is_learned_is_what_was_announced() -> None:
     """Else a changed digest would never reach the catalogue, whose rule it is to notice."""
     prepared = run(job(OLD, known={OLD.filename: pinned("b" * 64, held=True, metadata="c" * 64, size=7)}))
-    (artifact,) = prepared.artifacts
+    (artifact,) = prepared.listing.artifacts
     assert (str(artifact.digests[0]), artifact.size) == (f"sha256:{sha256(OLD)}", len(OLD.data))
     assert artifact.carried == b""
 
@@ -137,13 +137,13 @@ def test_a_document_to_be_written_back_has_everything() -> None:
 def test_a_file_of_a_private_project_that_nobody_published_here_is_not_listed() -> None:
     prepared = run(job(OLD, NEW, origin="private", known={OLD.filename: pinned(sha256(OLD))}))
     assert list(shown(prepared)) == [OLD.filename]
-    assert [artifact.filename for artifact in prepared.artifacts] == [OLD.filename]
+    assert [artifact.filename for artifact in prepared.listing.artifacts] == [OLD.filename]
 
 
 def test_learning_alone_renders_nothing() -> None:
     prepared = run(job(OLD, SOURCE, wanted=None))
     assert prepared.rendition is None
-    assert len(prepared.artifacts) == 2
+    assert len(prepared.listing.artifacts) == 2
 
 
 def test_job_and_answer_can_be_sent_to_a_worker() -> None:
@@ -158,6 +158,6 @@ def test_an_objection_about_bytes_lifts_observation() -> None:
         GUARDED.replace("guarded", "observe", 1), (), ECOSYSTEMS, KNOWN, {}
     ).decide_project(DEMO, NOW + timedelta(days=1))
     assert decision.allowed
-    refused = with_objection(decision, weak(run(job(OLD)).artifacts[0]))
+    refused = with_objection(decision, weak(run(job(OLD)).listing.artifacts[0]))
     assert not refused.allowed
     assert [objection.effect for objection in refused.objections][-1] is Effect.DENY

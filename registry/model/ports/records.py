@@ -13,6 +13,7 @@ from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, LoggedEvent
 from registry.model.indexes import Status
+from registry.model.listings import Listing
 from registry.model.names import Project
 
 
@@ -34,17 +35,18 @@ class Catalogue(Protocol):
     async def remember(
         self,
         project: Project,
-        artifacts: Sequence[Artifact],
+        artifacts: Listing | Sequence[Artifact],
         origin: str,
         now: datetime,
         vanished_as: str = "removed",
         summary: str | None = None,
     ) -> None:
-        """Insert rows for new artifacts (pinning their strongest strong digest), update the facts of known
-        ones (never the pin; a different digest is kept in `conflict` and logged as an alarm), mark vanished
-        ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and that is taken
-        back or yanked is logged as an alarm. Files of another origin are left alone. `summary` is what the
-        project says it is about, None leaves that as it is. One transaction, cheap when nothing changed."""
+        """Keep new artifacts (pinning their strongest strong digest; a listing is kept as it is), update the
+        facts of known ones (never the pin; a different digest is kept in `conflict` and logged as an alarm),
+        mark vanished ones `gone`, withdrawn as `removed` or `quarantined`. A public file that we hold and
+        that is taken back or yanked is logged as an alarm. Files of another origin are left alone. `summary`
+        is what the project says it is about, None leaves that as it is. One transaction, cheap when nothing
+        changed."""
 
     async def hold(
         self,
