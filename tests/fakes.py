@@ -558,6 +558,7 @@ class WarehouseInDirectory:
             orphans=len(orphans),
             orphans_bytes=sum(orphans),
             adopted=len(self._adoptions.adopted.keys() - rows.keys()),
+            neighbours=0,
             damaged=0,
             damaged_bytes=0,
             free=shutil.disk_usage(self._blobs.root).free,

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.app.background import in_background
+from registry.app.background import in_background, in_one_process
 from registry.app.identity import Identity
 from registry.app.sources import Sources
 from registry.app.storage import Storage, alarm_in
@@ -160,7 +160,10 @@ def lay_line(
     )
     jobs = Jobs(kept.leases)
     stack.push_async_callback(jobs.close)
-    warehouse = Warehouse(kept.volumes["public"], kept.database, kept.blobs["public"], adoptions)
+    warehouse = Warehouse(
+        kept.volumes["public"], kept.database, kept.blobs["public"], adoptions, kept.neighbours
+    )
+    in_background(in_one_process(kept.leases, "neighbours", warehouse.tell), stack)
     stack.push_async_callback(warehouse.note_uses)
     cache = CacheOperations(
         ecosystems=ECOSYSTEMS,

@@ -34,6 +34,7 @@ from registry.storage.editions import SharedEditions
 from registry.storage.leases import FileLeases
 from registry.storage.name_lists import NameLists
 from registry.storage.near import NearCopies
+from registry.storage.neighbours import Neighbours
 from registry.storage.offline_switch import OfflineSwitch
 from registry.storage.policy_store import PolicyStore
 from registry.storage.provenance_log import ProvenanceLog
@@ -70,6 +71,8 @@ class Storage:
     """By origin, like the blobs."""
     blobs: Mapping[str, Blobs]
     documents: Documents
+    neighbours: Neighbours
+    """On the volume of public files."""
 
 
 async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
@@ -91,7 +94,8 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         stack.callback(volume.close)
         with contextlib.suppress(RegistryError):
             await volume.start()
-    documents = Documents(volumes, database, NearCopies(settings.data / "indexes"))
+    neighbours = Neighbours(volumes["public"], database)
+    documents = Documents(volumes, database, NearCopies(settings.data / "indexes"), neighbours)
     stack.push_async_callback(documents.close)
     uses = editions if settings.workers > 1 else None
     return Storage(
@@ -112,6 +116,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
             origin: Blobs(volume, database, clock, log.record, uses) for origin, volume in volumes.items()
         },
         documents=documents,
+        neighbours=neighbours,
     )
 
 

@@ -46,6 +46,7 @@ def du(*, as_json: bool) -> None:
         f"documents, {show.size(volume['documents_bytes'])}; {volume['orphans']} that no row names "
         f"({volume['adopted']} adopted), {volume['damaged']} put aside as damaged; "
         f"{show.size(volume['free'])} free."
+        + (f" Shared with {volume['neighbours']} other appliances." if volume["neighbours"] else "")
     )
 
 
@@ -125,6 +126,8 @@ def gc(quota: str | None, *, dry_run: bool, as_json: bool) -> None:
         show.as_json_text(job)
         return
     found, verb = job["found"], "would be" if dry_run else "were"
+    if found["left"]:
+        click.echo(f"{found['left']} files without a row stay: another appliance may need them.")
     click.echo(
         f"{found['orphans']} files without a row ({show.size(found['orphans_bytes'])}) and "
         f"{found['given_up']} beyond the quota ({show.size(found['given_up_bytes'])}) {verb} removed."

@@ -21,6 +21,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     orphans_bytes: int
     adopted: int
     """How many of these wait for a source to announce them."""
+    neighbours: int
+    """How many other appliances use the volume."""
     damaged: int
     """Files that were found to be damaged and put aside."""
     damaged_bytes: int
@@ -33,6 +35,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     files: int
     bytes: int
+    left: int = 0
+    """Files that stay since another appliance on the volume needs them, or may."""
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):

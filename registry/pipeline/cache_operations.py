@@ -114,6 +114,7 @@ class CacheOperations:
                 {
                     "orphans": tidied.files,
                     "orphans_bytes": tidied.bytes,
+                    "left": tidied.left,
                     "given_up": given_up.files,
                     "given_up_bytes": given_up.bytes,
                 }

@@ -75,8 +75,10 @@ class Adoptions:
         computed = (Digest("sha512", str(row[1])), Digest("sha256", sha256))
         if not set(digests) <= set(computed) or size not in {None, length}:
             return None
-        path = await self._blobs.find(sha256)
-        return None if path is None else Verified(path=path, sha256=sha256, size=length, digests=computed)
+        if not await self._blobs.renew(sha256):
+            return None
+        path = self._volume.blob(sha256)
+        return Verified(path=path, sha256=sha256, size=length, digests=computed)
 
     async def waiting(self) -> frozenset[str]:
         """Names of the adopted files that still wait, and didn't too long."""

@@ -25,6 +25,7 @@ from registry.storage.database import Database
 from registry.storage.document_files import body_of, found_on, packed, pieces_of, write
 from registry.storage.moments import micros, moment_of
 from registry.storage.near import NearCopies
+from registry.storage.neighbours import Neighbours
 from registry.storage.volume import Volume
 
 _LOG = logging.getLogger(__name__)
@@ -37,9 +38,15 @@ class Documents:
     """The port's implementation over a volume for each origin and the `document` table."""
 
     def __init__(
-        self, volumes: Mapping[str, Volume], database: Database, near: NearCopies | None = None
+        self,
+        volumes: Mapping[str, Volume],
+        database: Database,
+        near: NearCopies | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
-        """`near` keeps copies of public documents, so that these don't depend on the LAN volume either."""
+        """`near` keeps copies of public documents, so that these don't depend on the LAN volume either.
+        `neighbours` may use that volume too."""
+        self._neighbours = neighbours
         self._volumes = volumes
         self._database = database
         self._near = near
@@ -159,7 +166,7 @@ class Documents:
         return msgspec.structs.replace(kept, path=str(self._path(project, kept))) if large else kept
 
     def _path(self, project: Project, document: Document) -> Path:
-        """Of one body of one project: two projects never share a file, so each can remove its own."""
+        """Of one body of one project: two projects never share a file."""
         return self._volumes[document.origin].document(project.ecosystem, name_of(project, document.sha256))
 
     async def _from_near(self, project: Project, kept: Document) -> Document | None:
@@ -219,6 +226,10 @@ class Documents:
         volume, path = self._volumes[document.origin], self._path(project, document)
         if self._near is not None and document.origin == "public":
             self._near.drop(name_of(project, document.sha256))
+        if document.origin == "public" and self._neighbours is not None:
+            with contextlib.suppress(Unavailable):
+                if not await self._neighbours.alone():
+                    return  # another appliance may read it; gc knows when nobody does
         if project in self._owed:  # the volume isn't well, and not waited for
             volume.later(lambda: path.unlink(missing_ok=True))
         else:

@@ -5,6 +5,7 @@
     index/<ecosystem>/ab/<hex>  documents of the sources
     tmp/<hex>              what is being written
     bad/<hex>...           what was found to be damaged, kept for whoever investigates
+    appliances/<hex>       what each appliance on the volume needs
 
 Names are lower-case hex (and these fixed words), so any file system will do. Without the right volume-id
 nothing is written: an empty mount point stays empty.
@@ -31,7 +32,7 @@ from registry.storage.pool import Pool
 T = TypeVar("T")
 
 _ID = "volume-id"
-_DIRECTORIES = ("tmp", "bad", "index", "blobs", "blobs/sha256")
+_DIRECTORIES = ("tmp", "bad", "index", "blobs", "blobs/sha256", "appliances")
 _TEMP_GRACE = 3_600
 """Seconds after which a temp file is an orphan: another gateway may be writing to the same volume."""
 _RESERVE = 1 << 30
@@ -134,7 +135,7 @@ class Volume:
         figures = os.statvfs(self.root)
         if not self.temp.exists() and not figures.f_flag & os.ST_RDONLY:
             self.require_identity()
-            self._make(self.temp)
+            self.make(self.temp)
         if figures.f_flag & os.ST_RDONLY or not os.access(self.temp, os.W_OK | os.X_OK):
             raise Unavailable(
                 f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct its"
@@ -163,6 +164,18 @@ class Volume:
         """Where a document lies; `name` is hex."""
         return self.root / "index" / ecosystem / name[:2] / name
 
+    def make(self, directory: Path) -> None:
+        """Blocks. Make a directory of the right volume and those above it that are missing, durably."""
+        above = self.root.resolve()  # which an operator may have made a link
+        for part in directory.relative_to(self.root).parts:
+            try:
+                (above / part).mkdir(mode=0o755)
+            except FileExistsError:
+                pass
+            else:
+                sync_directory(above)
+            above /= part
+
     def settle(self, temp: Path, target: Path) -> os.stat_result:
         """Blocks. Give a sealed temp file its final name, durably, and its stat back; where whole trees were
         lost they are made anew. Raises Unavailable, OSError."""
@@ -170,7 +183,7 @@ class Volume:
             return move_into(temp, target.parent, target.name)
         except FileNotFoundError:
             self.require_identity()
-            self._make(target.parent)
+            self.make(target.parent)
             return move_into(temp, target.parent, target.name)
 
     def quarantine(self, path: Path) -> None:
@@ -178,7 +191,7 @@ class Volume:
         bad = self.root / "bad"
         if not bad.is_dir():
             self.require_identity()
-            self._make(bad)
+            self.make(bad)
         with contextlib.suppress(FileNotFoundError):
             path.rename(bad / f"{path.name}-{secrets.token_hex(4)}")
 
@@ -220,20 +233,8 @@ class Volume:
         if found is None:
             found = self._create()
         for name in _DIRECTORIES:
-            self._make(self.root / name)
+            self.make(self.root / name)
         return found
-
-    def _make(self, directory: Path) -> None:
-        """Make a directory and those above it that are missing, durably."""
-        above = self.root
-        for part in directory.relative_to(self.root).parts:
-            try:
-                (above / part).mkdir(mode=0o755)
-            except FileExistsError:
-                pass
-            else:
-                sync_directory(above)
-            above /= part
 
     def _read_id(self) -> str | None:
         try:
@@ -263,7 +264,7 @@ class Volume:
             return self._read_id() or self._create()
         write_all(descriptor, found.encode() + b"\n")
         seal(descriptor)
-        sync_directory(self.root)
+        sync_directory(self.root.resolve())
         return found
 
     def _another(self, found: str | None, expected: str | None) -> Unavailable:

@@ -1,13 +1,16 @@
 """What lies on a volume, looked at as a whole: measured, tidied up, made smaller, checked for rot.
 
-Safe while serving, and beside another appliance on the same volume: a file that came or was asked for within
-the last hour (a day, where no row names it) stays. A row goes before its file, so no row ever lacks its
-bytes; pins stay always. What is private lies on a volume of its own, which is never made smaller.
+Safe while serving: a file that came or was asked for within the last hour (a day, where no row names it)
+stays. A row goes before its file, so no row ever lacks its bytes; pins stay always. Safe beside other
+appliances on the same volume: files are taken away in turn, and none that another one needs. What is private
+lies on a volume of its own, which is never made smaller.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -27,8 +30,17 @@ from registry.storage.blobs import Blobs
 from registry.storage.database import Database, Row
 from registry.storage.documents import name_of
 from registry.storage.holdings import COLUMNS, holding_of
+from registry.storage.neighbours import Neighbours, Others, Turn
 from registry.storage.volume import Volume
 
+TELL = 3_600.0
+"""Seconds between two words to the other appliances on the volume."""
+TELL_AGAIN = 60.0
+"""Seconds until the next try where the volume was not well."""
+
+Files = Sequence[tuple[Path, os.stat_result]]
+
+_LOG = logging.getLogger(__name__)
 _HEX = re.compile("[0-9a-f]{64}")
 _ORPHAN_GRACE = 24 * 3_600
 """Seconds for which a file without a row stays: it may be on its way in, here or at another appliance."""
@@ -56,24 +68,33 @@ _OLDEST = (
 class Warehouse:
     """The port's implementation over the volume of public files."""
 
-    def __init__(self, volume: Volume, database: Database, blobs: Blobs, adoptions: Adoptions) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        database: Database,
+        blobs: Blobs,
+        adoptions: Adoptions,
+        neighbours: Neighbours,
+    ) -> None:
         self._volume = volume
         self._database = database
         self._blobs = blobs
         self._adoptions = adoptions
+        self._neighbours = neighbours
 
     async def measure(self) -> Kept:
         """What lies there, counted from the files. Raises Unavailable."""
         await self._volume.identified()
         referenced, documents = await self._referenced(), await self._documents()
         adopted = await self._adoptions.waiting() - referenced
+        others = await self._neighbours.others()
 
         def look() -> Kept:
             blobs, orphans, bad, index = [0, 0], [0, 0], [0, 0], [0, 0]
             for sha256, status in _blob_files(self._volume.root):
                 _count(blobs if sha256 in referenced else orphans, status)
             for path, status in _documents(self._volume.root):
-                _count(index if path in documents else orphans, status)
+                _count(index if path.name in documents else orphans, status)
             for _, status in _files(self._volume.root / "bad"):
                 _count(bad, status)
             figures = os.statvfs(self._volume.root)
@@ -85,6 +106,7 @@ class Warehouse:
                 orphans=orphans[0],
                 orphans_bytes=orphans[1],
                 adopted=len(adopted),
+                neighbours=others.count,
                 damaged=bad[0],
                 damaged_bytes=bad[1],
                 free=figures.f_bavail * figures.f_frsize,
@@ -93,47 +115,75 @@ class Warehouse:
         return await self._volume.run(look, work=_PATIENCE)
 
     async def collect(self, *, dry_run: bool) -> Taken:
-        """Remove files that no row names, once they are a day old; adopted ones wait longer. Raises
-        Unavailable."""
+        """Remove files that nobody needs, once they are a day old. Raises Unavailable, also while another
+        appliance on the volume does that."""
         await self._volume.identified()
-        referenced = await self._referenced() | await self._adoptions.waiting()
-        documents = await self._documents()
+        needed, oldest = await self._needed(), time.time() - _ORPHAN_GRACE
 
-        def tidy() -> Taken:
+        def look() -> list[tuple[Path, os.stat_result]]:
             self._volume.require_identity()
-            oldest = time.time() - _ORPHAN_GRACE
-            found = [
+            blobs = (
                 (self._volume.blob(sha256), status)
                 for sha256, status in _blob_files(self._volume.root)
-                if sha256 not in referenced and not self._blobs.used_since(sha256, oldest)
+                if not self._blobs.used_since(sha256, oldest)
+            )
+            return [
+                (path, status)
+                for path, status in (*blobs, *_documents(self._volume.root))
+                if path.name not in needed and status.st_mtime < oldest
             ]
-            found += [
-                (path, status) for path, status in _documents(self._volume.root) if path not in documents
-            ]
-            old = [(path, status) for path, status in found if status.st_mtime < oldest]
-            gone = old if dry_run else [one for one in old if self._remove_if_old(one[0], oldest)]
-            return Taken(files=len(gone), bytes=sum(status.st_size for _, status in gone))
 
-        return await self._volume.run(tidy, work=_PATIENCE)
+        found = await self._volume.run(look, work=_PATIENCE)
+        if dry_run:
+            return _taken(*_divided(found, await self._neighbours.others()))
+        async with self._neighbours.turn() as turn:
+            await self._neighbours.tell(needed)
+            others = await self._neighbours.others()
+
+            def tidy() -> Taken:
+                free, left = _divided(found, others)
+                gone = [one for one in free if self._remove_if_old(one[0], oldest, others, turn)]
+                return _taken(gone, left)
+
+            return await self._volume.run(tidy, work=_PATIENCE)
 
     async def shrink(self, quota: int, *, dry_run: bool) -> Taken:
-        """Give up public files, the least recently used first, until the rest takes `quota` bytes or less."""
+        """Give up public files, the least recently used first, until the rest takes `quota` bytes or less.
+
+        The quota is this appliance's own: a file that another one needs is given up, and stays. Raises
+        Unavailable, also while another appliance takes files away.
+        """
         await self._blobs.flush_uses()
         rows: list[Row] = await self._database.scan(
             lambda connection: connection.execute(_OLDEST, (self._volume.key,)).fetchall()
         )
         surplus = sum(row[1] or 0 for row in rows) - quota
         youngest = int((time.time() - _USE_GRACE) * _MICRO)
-        files = taken = 0
+        chosen, taken = [], 0
         for sha256, size, used in rows:
             if taken >= surplus:
                 break
-            if used > youngest or self._blobs.used_since(sha256, time.time() - _USE_GRACE):
-                continue
-            if not dry_run:
-                await self._give_up(sha256)
-            files, taken = files + 1, taken + (size or 0)
-        return Taken(files=files, bytes=taken)
+            if used <= youngest and not self._blobs.used_since(sha256, time.time() - _USE_GRACE):
+                chosen.append(sha256)
+                taken += size or 0
+        if chosen and not dry_run:
+            async with self._neighbours.turn() as turn:
+                others = await self._neighbours.others()
+                for sha256 in chosen:
+                    await self._give_up(sha256, others, turn)
+        return Taken(files=len(chosen), bytes=taken)
+
+    async def tell(self) -> None:
+        """Tell the other appliances on the volume what is needed, now and every hour, until cancelled."""
+        while True:
+            pause = TELL
+            try:
+                await self._volume.identified()
+                await self._neighbours.tell(await self._needed())
+            except Unavailable as error:
+                _LOG.warning("other appliances on the volume can't be told what is needed: %s", error)
+                pause = TELL_AGAIN
+            await asyncio.sleep(pause)
 
     async def note_uses(self) -> None:
         """Write down when files were asked for; with a disk that is full, some look older than they are."""
@@ -194,7 +244,7 @@ class Warehouse:
             )
         )
 
-    async def _give_up(self, sha256: str) -> None:
+    async def _give_up(self, sha256: str, others: Others, turn: Turn) -> None:
         """Rows first: what is asked for in between is fetched again, and a file too many does no harm."""
 
         def job(connection: apsw.Connection) -> None:
@@ -212,34 +262,39 @@ class Warehouse:
 
         def remove() -> None:
             self._volume.require_identity()
-            self._remove_if_old(path, time.time() - _USE_GRACE)
+            self._remove_if_old(path, time.time() - _USE_GRACE, others, turn)
 
         await self._volume.run(remove)
 
-    def _remove_if_old(self, path: Path, oldest: float) -> bool:
-        """Blocks. Take the file out of sight, look again, and put it back if it is in use after all."""
+    def _remove_if_old(self, path: Path, oldest: float, others: Others, turn: Turn) -> bool:
+        """Blocks. Take the file out of sight, look again, and put it back if somebody needs it after all."""
+        turn.keep()
         aside = self._volume.temp / secrets.token_hex(16)
         try:
             path.rename(aside)
         except FileNotFoundError:
             return False
-        if aside.lstat().st_mtime >= oldest or self._blobs.used_since(path.name, oldest):
+        modified = aside.lstat().st_mtime
+        is_needed = others.may_need(path.name, modified) or self._blobs.used_since(path.name, oldest)
+        if modified >= oldest or is_needed:
             aside.rename(path)
             return False
         aside.unlink()
         return True
+
+    async def _needed(self) -> frozenset[str]:
+        """Names of all files that a row names, and of adopted ones that wait."""
+        return await self._referenced() | await self._documents() | await self._adoptions.waiting()
 
     async def _referenced(self) -> frozenset[str]:
         return await self._database.scan(
             lambda connection: frozenset(str(row[0]) for row in connection.execute(_REFERENCED))
         )
 
-    async def _documents(self) -> frozenset[Path]:
-        def job(connection: apsw.Connection) -> frozenset[Path]:
+    async def _documents(self) -> frozenset[str]:
+        def job(connection: apsw.Connection) -> frozenset[str]:
             rows: list[Row] = connection.execute(_DOCUMENTS).fetchall()
-            return frozenset(
-                self._volume.document(row[0], name_of(Project(row[0], row[1]), row[2])) for row in rows
-            )
+            return frozenset(name_of(Project(row[0], row[1]), row[2]) for row in rows)
 
         return await self._database.scan(job)
 
@@ -290,6 +345,16 @@ def _names(folder: Path) -> Sequence[str]:
         return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
     except (FileNotFoundError, NotADirectoryError):
         return ()
+
+
+def _divided(found: Files, others: Others) -> tuple[Files, Files]:
+    """Those that may go, and those that another appliance may need."""
+    left = {path for path, status in found if others.may_need(path.name, status.st_mtime)}
+    return [one for one in found if one[0] not in left], [one for one in found if one[0] in left]
+
+
+def _taken(gone: Files, left: Files) -> Taken:
+    return Taken(files=len(gone), bytes=sum(status.st_size for _, status in gone), left=len(left))
 
 
 def _count(figures: list[int], status: os.stat_result) -> None:

@@ -27,6 +27,7 @@ from registry.storage.accounts import Accounts as StoredAccounts
 from registry.storage.adoptions import Adoptions as StoredAdoptions
 from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
+from registry.storage.neighbours import Neighbours
 from registry.storage.offline_switch import OfflineSwitch as StoredSwitch
 from registry.storage.petitions import Petitions as StoredPetitions
 from registry.storage.policy_store import PolicyStore as StoredPolicy
@@ -90,7 +91,13 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             StoredCheckpoints(storage.database),
             StoredAdvisories(storage.database),
             StoredPetitions(storage.database),
-            StoredWarehouse(storage.volume, storage.database, storage.blobs, adopting),
+            StoredWarehouse(
+                storage.volume,
+                storage.database,
+                storage.blobs,
+                adopting,
+                Neighbours(storage.volume, storage.database),
+            ),
             adopting,
             StoredSwitch(storage.database),
         )

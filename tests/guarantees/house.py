@@ -96,7 +96,7 @@ class House:
 
     @property
     def volume(self) -> Path:
-        return self.data / "volume"
+        return Path(self.environ.get("REGISTRY_VOLUME", self.data / "volume"))
 
     @property
     def root(self) -> str:
