@@ -21,7 +21,10 @@ _HEADS = (
 _HEAD = "SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1"
 _NEWEST = "SELECT seq FROM log ORDER BY seq DESC LIMIT 1"
 _LINKS = "SELECT seq, previous, hash, event FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
-_FIRST_SINCE = "SELECT coalesce((SELECT min(seq) FROM log WHERE at >= ?), (SELECT max(seq) FROM log) + 1, 1)"
+_FIRST_SINCE = (
+    "SELECT coalesce((SELECT seq FROM log WHERE at >= ? ORDER BY seq LIMIT 1),"
+    " (SELECT max(seq) FROM log) + 1, 1)"
+)
 _ROWS_A_JOB = 5_000
 """Rows that one transaction takes out: others get their turn in between."""
 

@@ -320,6 +320,15 @@ CREATE TABLE listing (
 CREATE INDEX listing_names ON listing (ecosystem, project, first, last);
 """
 
+_LIGHTER = """
+-- most of the log are deliveries, in the order of time: an index of all of them costs more than the rows.
+-- What isn't a delivery is found by its kind, a moment by every 256th row
+DROP INDEX log_kind;
+CREATE INDEX log_kind ON log (kind) WHERE kind <> 'delivery';
+DROP INDEX log_at;
+CREATE INDEX log_at ON log (at) WHERE seq % 256 = 0;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SIGNATURES,
@@ -337,4 +346,5 @@ MIGRATIONS: tuple[str, ...] = (
     _SUMMARIES,
     _ADOPTIONS,
     _LISTINGS,
+    _LIGHTER,
 )

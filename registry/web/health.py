@@ -19,6 +19,10 @@ from registry.web.callers import Callers
 Probe = Callable[[], Awaitable[str | None]]
 """Looks at one part: None when it is fine, else a sentence."""
 
+COUNTED_AFTER = 0.1
+"""Seconds after which a request counts, where this process is the only one. (What another one would tell
+meanwhile would lack it.)"""
+
 PROBE_SECONDS = 1.0
 """After this long a part that doesn't answer isn't ready."""
 
@@ -46,8 +50,11 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60),
             registry=self.registry,
         )
-        # Finding what is counted by its labels costs more than counting.
-        self._by_labels: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
+        self._taken: dict[tuple[str, str, int, str], list[float]] = {}
+        """By what they are counted as: seconds of requests that aren't counted yet. Many at once are counted
+        in a fraction of the time: what does it is in the processor's cache then."""
+        self._is_due = False
+        self._after = 0.0 if together else COUNTED_AFTER
         self._offline = Gauge(
             "registry_offline",
             "1 while no upstream is asked, on purpose.",
@@ -65,16 +72,24 @@ class Metrics:
     def count(self, ecosystem: str, method: str, status: int, cache: str, began: float) -> None:
         """One request that was answered; `cache` is its X-Cache, `began` a perf_counter() time."""
         method = method if method in {"GET", "HEAD", "PUT", "POST", "DELETE"} else "other"
-        key = (ecosystem, method, status, cache)
-        found = self._by_labels.get(key)
-        if found is None:
-            requests = self._requests.labels(ecosystem, method, str(status), cache)
-            found = self._by_labels[key] = requests, self._seconds.labels(ecosystem)
-        found[0].inc()
-        found[1].observe(perf_counter() - began)
+        seconds = perf_counter() - began
+        self._taken.setdefault((ecosystem, method, status, cache), []).append(seconds)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(self._after, self.settle)
+
+    def settle(self) -> None:
+        """Count what was taken down."""
+        self._is_due = False
+        taken, self._taken = self._taken, {}
+        for (ecosystem, method, status, cache), requests in taken.items():
+            self._requests.labels(ecosystem, method, str(status), cache).inc(len(requests))
+            observe = self._seconds.labels(ecosystem).observe
+            for seconds in requests:
+                observe(seconds)
 
     def exposition(self) -> bytes:
-        """What Prometheus reads, of all processes. Blocks."""
+        """What Prometheus reads, of all processes, as far as it was settled. Blocks."""
         return generate_latest(self._shown)
 
     def offline(self, *, on: bool) -> None:
@@ -141,6 +156,7 @@ class Health:
         if not client.admin:
             raise Forbidden("Metrics are for admins; use an admin's token.")
         await self.look()
+        self._metrics.settle()
         body = await asyncio.to_thread(self._metrics.exposition)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 
 import apsw
 import pytest
@@ -151,6 +152,17 @@ async def test_two_writers_seal_a_row_once(storage: Storage) -> None:
     first, second = await asyncio.gather(checkpoints.seal(sign), checkpoints.seal(sign))
     assert first == second
     assert await checkpoints.heads(0, 10) == (first,)
+
+
+async def test_what_happened_since_a_moment_is_found_by_every_256th_row(storage: Storage) -> None:
+    """Also where none of those is as late, where the clock was set back, and where nothing is."""
+    minutes = [*range(700), *range(600, 1_000), 5_000]
+    moments = [NOW + timedelta(minutes=minute) for minute in minutes]
+    await asyncio.gather(*(storage.log.begin(event(at=moment)) for moment in moments))
+    for since in (0, 255, 256, 650, 699, 999, 4_000, 6_000):
+        expected = [number for number, minute in enumerate(minutes, 1) if minute >= since]
+        found = await storage.log.events(since=NOW + timedelta(minutes=since), limit=2_000)
+        assert [row.seq for row in found] == expected[::-1], since
 
 
 async def together(storage: Storage, count: int) -> list[asyncio.Future[int]]:
