@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -48,10 +52,44 @@ def resident(pid: int) -> tuple[int, int]:
     return each, once
 
 
-def forget_peak(pid: int) -> None:
-    """Let the peaks of the tree begin anew."""
-    for each in tree(pid):
-        Path(f"/proc/{each}/clear_refs").write_text("5")
+@dataclass
+class Memory:
+    """The most that was seen of a tree's memory, in bytes."""
+
+    resident: int = 0
+    """At one moment, what its processes share counted for each."""
+    proportional: int = 0
+    """At one moment, what they share counted once: what the tree takes from its machine."""
+    peaks: int = 0
+    """Each process at its own highest, added up: never that much at once, and what they share counted for each."""
+
+    def also(self, other: Memory) -> Memory:
+        """The more of both."""
+        return Memory(
+            max(self.resident, other.resident),
+            max(self.proportional, other.proportional),
+            max(self.peaks, other.peaks),
+        )
+
+
+@contextmanager
+def watching(pid: int, every: float) -> Iterator[Memory]:
+    """Look at the tree's memory all the while, `every` so many seconds."""
+    seen, done = Memory(), threading.Event()
+
+    def look() -> None:
+        while not done.wait(every):
+            each, once = resident(pid)
+            seen.resident, seen.proportional = max(seen.resident, each), max(seen.proportional, once)
+            seen.peaks = max(seen.peaks, peak_memory(pid))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
 
 
 def _memory(pid: int, field: str) -> int:

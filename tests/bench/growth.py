@@ -29,7 +29,7 @@ SIZES = (1_000, 1_000_000)
 TO_A_PROJECT = 10
 MOST = 1.2
 """Times that a warm request's CPU may grow."""
-ROUNDS = 8
+ROUNDS = 12
 SETTLED = 1.0
 """Seconds without work after which an appliance has begun: with many rows it looks through them once."""
 PORT = APPLIANCE_PORT + 10
@@ -54,8 +54,8 @@ class Grown:
         return self.cpu[-1] / self.cpu[0]
 
 
-def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], list[str]]:
-    """Every kind of request; and what else differs, in sentences."""
+def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], str]:
+    """Every kind of request; and what else differs, in a sentence."""
     upstream = LyingUpstream()
     upstream.add(WHEEL, TARBALL)
     with ExitStack() as stack:
@@ -79,17 +79,19 @@ def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], list[str]]:
             f"{size:,} artifacts: started in {system.start_seconds:.1f} s, {resident(system.pid)[1] / 1e6:.0f} MB"
             for system, size in zip(systems, SIZES, strict=True)
         ]
-    return [Grown(title, tuple(map(min, spent))) for title, spent in costs.items()], told
+    return [
+        Grown(title, tuple(map(min, spent))) for title, spent in costs.items()
+    ], f"{'; '.join(told)} (PSS)."
 
 
-def table(found: list[Grown], told: list[str]) -> str:
+def table(found: list[Grown], told: str) -> str:
     """In Markdown."""
     heads = " | ".join(f"{size:,} artifacts" for size in SIZES)
     lines = [f"| CPU of a warm request | {heads} | growth |", f"| --- |{' --- |' * len(SIZES)} --- |"]
     for each in found:
         cells = " | ".join(f"{cpu * 1e6:,.0f} µs" for cpu in each.cpu)
         lines.append(f"| {each.title} | {cells} | {each.growth:.2f} x |")
-    return "\n".join([*lines, "", f"{'; '.join(told)} (PSS)."])
+    return "\n".join([*lines, "", told])
 
 
 def _stocked(folder: Path, upstream: LyingUpstream, port: int, size: int) -> System:

@@ -10,14 +10,12 @@ import http.client
 import json
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench.cost import resident
+from tests.bench.cost import Memory, watching
 from tests.bench.systems import System, appliance
 from tests.upstream import Answer, LyingUpstream
 
@@ -39,10 +37,7 @@ class Request:
     seconds: float
     gap: float
     """The longest time for which the gateway's loop did nothing else, in seconds."""
-    resident: int
-    """Bytes of all processes of the gateway at their highest, what they share counted for each."""
-    proportional: int
-    """The same with what they share counted once."""
+    memory: Memory
 
 
 def measured(folder: Path) -> list[Request]:
@@ -68,7 +63,7 @@ def table(requests: list[Request]) -> str:
     lines.append("| --- | --- | --- | --- |")
     lines += [
         f"| {each.title} | {each.seconds:.2f} | {each.gap * 1e3:.0f} ms |"
-        f" {each.resident / 1e6:,.0f} MB, {each.proportional / 1e6:,.0f} MB |"
+        f" {each.memory.resident / 1e6:,.0f} MB, {each.memory.proportional / 1e6:,.0f} MB |"
         for each in requests
     ]
     return "\n".join(lines)
@@ -111,36 +106,18 @@ def _watched(system: System, upstream: LyingUpstream, gaps: Path) -> System:
 
 def _measured(system: System, form: str, title: str, gaps: Path) -> Request:
     began = time.monotonic()
-    with _watching_memory(system.pid) as peak:
+    with watching(system.pid, LOOK) as memory:
         _get(system, NAME, form)
         seconds = time.monotonic() - began
         time.sleep(0.3)
     longest = max((gap for at, gap in _lines(gaps) if at >= began), default=0.0)
-    return Request(f"{title} ({form})", seconds, longest, *peak)
+    return Request(f"{title} ({form})", seconds, longest, memory)
 
 
 def _lines(gaps: Path) -> Iterator[tuple[float, float]]:
     for line in gaps.read_text().splitlines() if gaps.exists() else ():
         at, gap = line.split()
         yield float(at), float(gap)
-
-
-@contextmanager
-def _watching_memory(pid: int) -> Iterator[list[int]]:
-    peak, done = [0, 0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(LOOK):
-            now = resident(pid)
-            peak[:] = map(max, peak, now)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
 
 
 def _get(system: System, name: str, form: str, expected: int = 200) -> None:

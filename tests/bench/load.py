@@ -1,13 +1,11 @@
-"""Load on loopback: closed loops by wrk, and an open loop of our own for many connections."""
+"""Load on loopback: closed loops by wrk; and requests as they go over the wire, for whoever sends them."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import subprocess
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.bench.cost import cpu_seconds
@@ -70,61 +68,6 @@ def _duration(text: str, share: str) -> float:
     if found is None:
         return 0.0
     return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[found[2]]
-
-
-@dataclass(frozen=True)
-class Timed:
-    """One answer of the open loop."""
-
-    path: str
-    seconds: float
-    right: bool
-
-
-async def open_loop(
-    port: int,
-    paths: Sequence[tuple[str, Mapping[str, str], float]],
-    rate: float,
-    seconds: float,
-    connections: int,
-) -> list[Timed]:
-    """Requests at `rate` a second whether or not earlier ones are answered; time counts from when each was
-    due. `paths` are path, headers, weight."""
-    queue: asyncio.Queue[tuple[float, str, bytes] | None] = asyncio.Queue()
-    answers: list[Timed] = []
-    requests = [request(port, path, headers) for path, headers, _ in paths]
-    weights = [weight for _, _, weight in paths]
-    chance = random.Random(8)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(_connection(port, queue, answers))
-        began = time.monotonic()
-        for number in range(int(rate * seconds)):
-            due = began + number / rate
-            if (early := due - time.monotonic()) > 0.002:
-                await asyncio.sleep(early)
-            [chosen] = chance.choices(range(len(paths)), weights)
-            queue.put_nowait((due, paths[chosen][0], requests[chosen]))
-        for _ in range(connections):
-            queue.put_nowait(None)
-    return answers
-
-
-async def _connection(
-    port: int, queue: asyncio.Queue[tuple[float, str, bytes] | None], answers: list[Timed]
-) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-    while (work := await queue.get()) is not None:
-        due, path, asked = work
-        try:
-            writer.write(asked)
-            right = await answered(reader)
-        except (OSError, asyncio.IncompleteReadError):
-            right = False
-            writer.close()
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-        answers.append(Timed(path, time.monotonic() - due, right))
-    writer.close()
 
 
 async def answered(reader: asyncio.StreamReader) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from tests.bench.cost import cpu_seconds, peak_memory
+from tests.bench.cost import Memory, cpu_seconds, watching
 from tests.bench.load import Load, closed_loop
 from tests.bench.static import PACKUMENT, SIMPLE
 from tests.bench.systems import System, upstream_requests
@@ -18,6 +18,10 @@ from tests.bench.workload import Installed, install_npm, install_python
 
 SETTLED = 0.3
 """Seconds after an install in which what it left to do is done."""
+PATIENCE = 120.0
+"""Seconds that one answer may take."""
+LOOK = 0.25
+"""Seconds between two looks at the memory."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class Findings:
     cold: dict[str, Install] = field(default_factory=dict)
     warm: dict[str, Install] = field(default_factory=dict)
     loads: dict[str, Load] = field(default_factory=dict)
-    memory: int = 0
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Kinds of request that this one doesn't do, and what it does instead."""
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True)
@@ -97,34 +103,62 @@ def median(rounds: list[dict[str, Install]]) -> dict[str, Install]:
     }
 
 
-def loads(system: System, seconds: float) -> dict[str, Load]:
+def loads(findings: Findings, seconds: float) -> None:
     """Every kind of request, by 16 connections."""
-    found = {}
+    system = findings.system
     for row in ROWS:
         if (system.python if row.ecosystem == "python" else system.npm) is None:
             continue
         url, headers = address(system, row)
+        if instead := _instead(row, url, headers):
+            findings.lacking[row.title] = instead
+            continue
         closed_loop(system.pid, url, headers, 1)
-        found[row.title] = load = closed_loop(system.pid, url, headers, seconds)
+        load = closed_loop(system.pid, url, headers, seconds)
+        if load.errors or not load.rate:
+            findings.lacking[row.title] = (
+                f"{load.errors} errors" if load.errors else f"none in {seconds:.0f} s"
+            )
+            continue
+        findings.loads[row.title] = load
         print(f"  {system.name}: {row.title}: {load.cpu * 1e6:,.0f} µs, {load.rate:,.0f}/s", flush=True)
-    return found
+
+
+def _instead(row: Row, url: str, headers: Mapping[str, str]) -> str:
+    """What a system does where something else is asked of it; empty for one that does that."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    try:
+        connection.request(
+            "GET", urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")), headers=dict(headers)
+        )
+        status = connection.getresponse().status
+    except OSError as error:
+        return f"no answer ({type(error).__name__})"
+    finally:
+        connection.close()
+    if 300 < status < 400 and status != 304:
+        return "redirects away"
+    if row.what == "304" and status == 200:
+        return "has none"
+    return "" if status in {200, 304} else f"answers {status}"
 
 
 def measured(system: System, rounds: int, seconds: float) -> Findings:
     """A system that was never asked: cold, warm, under load."""
     findings = Findings(system)
-    findings.cold = installs(system)
-    if not any(install.failure for install in findings.cold.values()):
-        installs(system)
-    return warm(findings, rounds, seconds)
+    with watching(system.pid, LOOK) as findings.memory:
+        findings.cold = installs(system)
+        if not any(install.failure for install in findings.cold.values()):
+            installs(system)
+        return warm(findings, rounds, seconds)
 
 
 def warm(findings: Findings, rounds: int, seconds: float) -> Findings:
     """The rest, for a system that has everything."""
     system = findings.system
     findings.warm = median([installs(system) for _ in range(rounds)])
-    findings.loads = loads(system, seconds)
-    findings.memory = peak_memory(system.pid)
+    loads(findings, seconds)
     return findings
 
 
@@ -146,7 +180,7 @@ def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
 
 
 def _asked(system: System, path: str, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=PATIENCE)
     connection.request("GET", path, headers=dict(headers))
     answer = connection.getresponse()
     body, fields = answer.read(), dict(answer.getheaders())

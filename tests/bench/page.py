@@ -4,75 +4,119 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
 from registry import __version__
-from tests.bench.crowd import Crowd
+from tests.bench import growth, large, targets
+from tests.bench.cost import Memory
+from tests.bench.load import Load
 from tests.bench.measure import ROWS, Findings, Install
 from tests.bench.systems import ROOT
+from tests.bench.targets import Measured
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 """Between these lines the page is written by `scripts/bench --write`, the rest by people."""
 
 
-def table(found: Sequence[Findings], cold: Findings, restarted: Findings, crowd: Crowd | None) -> str:
-    """Everything, in Markdown; the first of `found` is the limit that the ratios are against."""
-    limit, ours = found[0], found[1]
-    lines = [_line(["CPU", *(each.system.name for each in found)]), _line(["---"] * (len(found) + 1))]
-    for row in ROWS:
-        cells = [row.title]
-        for each in found:
-            load = each.loads.get(row.title)
-            cells.append(_ratio(load.cpu, limit.loads[row.title].cpu, "request") if load else "-")
-        lines.append(_line(cells))
-    for name, title in (("python", "whole `uv pip install`, warm"), ("npm", "whole `npm ci`, warm")):
-        cells = [title]
-        for each in found:
-            install = each.warm.get(name)
-            cells.append(_install(install, limit.warm[name]))
-        lines.append(_line(cells))
-    lines += ["", _line(["requests per second (p50, p99)", *(each.system.name for each in found)])]
-    lines.append(_line(["---"] * (len(found) + 1)))
-    for row in ROWS:
-        cells = [row.title]
-        for each in found:
-            load = each.loads.get(row.title)
-            cells.append(
-                f"{load.rate:,.0f} ({load.p50 * 1e3:.1f} ms, {load.p99 * 1e3:.1f} ms)" if load else "-"
-            )
-        lines.append(_line(cells))
-    lines.append(_line(["peak memory", *(f"{each.memory / 1e6:,.0f} MB" for each in found)]))
-    lines += [
-        "",
-        _line(["whole install", *(each.system.name for each in (cold, *found[1:])), "ours, after a restart"]),
-    ]
-    lines.append(_line(["---"] * (len(found) + 2)))
-    for name, title in (("python", "`uv pip install`, cold"), ("npm", "`npm ci`, cold")):
-        cells = [title]
-        for each in (cold, *found[1:], restarted):
-            cells.append(_install(each.cold.get(name), cold.cold[name]))
-        lines.append(_line(cells))
-        cells = ["requests upstream"]
-        for each in (cold, *found[1:], restarted):
-            cells.append(str(each.cold[name].upstream) if name in each.cold else "-")
-        lines.append(_line(cells))
-    lines.append("")
-    lines.append(
-        f"Started in {ours.system.start_seconds:.1f} s; peak memory after a restart and one install of"
-        f" each workload: {restarted.memory / 1e6:,.0f} MB."
-    )
-    if crowd is not None:
-        lines.append("")
-        lines.append(
-            f"300 connections, mixed requests, open loop at {crowd.rate:,.0f} a second for {crowd.seconds:.0f} s:"
-            f" {crowd.requests:,} answers, {crowd.wrong} of them wrong; small index p99 {crowd.p99 * 1e3:.1f} ms,"
-            f" unloaded median {crowd.unloaded * 1e3:.2f} ms."
+def tables(measured: Measured, peers: Sequence[Findings]) -> str:
+    """Everything, in Markdown: what was to be reached, and all that was measured."""
+    found = [measured.limit, measured.ours, *peers]
+    return "\n\n".join(
+        part
+        for part in (
+            targets.table(measured),
+            "\n".join(_costs(found)),
+            "\n".join(_rates(found, measured.two)),
+            "\n".join(_cold(measured, found[1:])),
+            _memory(measured),
+            _crowds(measured),
+            large.table(measured.large) if measured.large else "",
+            growth.table(measured.growth, measured.told) if measured.growth else "",
         )
+        if part
+    )
+
+
+def _costs(found: Sequence[Findings]) -> Iterator[str]:
+    limit = found[0]
+    yield from _head("CPU", found)
+    for row in ROWS:
+        yield _line(
+            [
+                row.title,
+                *(
+                    _ratio(each.loads[row.title].cpu, limit.loads[row.title].cpu, "request")
+                    if row.title in each.loads
+                    else each.lacking.get(row.title, "-")
+                    for each in found
+                ),
+            ]
+        )
+    for name, title in (("python", "whole `uv pip install`, warm"), ("npm", "whole `npm ci`, warm")):
+        yield _line([title, *(_install(each.warm.get(name), limit.warm[name]) for each in found)])
+
+
+def _rates(found: Sequence[Findings], two: Findings | None) -> Iterator[str]:
+    columns = [*found[:2], *([two] if two is not None else []), *found[2:]]
+    yield from _head("requests per second (p50, p99)", columns)
+    for row in ROWS:
+        cells = [
+            _rate(each.loads[row.title]) if row.title in each.loads else each.lacking.get(row.title, "-")
+            for each in columns
+        ]
+        yield _line([row.title, *cells])
+    memory = [f"{each.memory.proportional / 1e6:,.0f} MB" if each.memory.peaks else "-" for each in columns]
+    yield _line(["peak memory, what processes share counted once", *memory])
+
+
+def _cold(measured: Measured, found: Sequence[Findings]) -> Iterator[str]:
+    proxy = measured.proxy
+    columns = [proxy, *found, measured.restarted]
+    yield _line(["whole install", *(each.system.name for each in columns[:-1]), "ours, after a restart"])
+    yield _line(["---"] * (len(columns) + 1))
+    for name, title in (("python", "`uv pip install`, cold"), ("npm", "`npm ci`, cold")):
+        yield _line([title, *(_install(each.cold.get(name), proxy.cold[name]) for each in columns)])
+        asked = [str(each.cold[name].upstream) if name in each.cold else "-" for each in columns]
+        yield _line(["requests upstream", *asked])
+
+
+def _memory(measured: Measured) -> str:
+    ours, restarted = measured.ours, measured.restarted
+    return (
+        f"Started in {ours.system.start_seconds:.1f} s. Peak memory of cold and warm installs and all requests:"
+        f" {_taken(ours.memory)}; after a restart, of installs and the crowd below: {_taken(restarted.memory)}."
+    )
+
+
+def _taken(memory: Memory) -> str:
+    return (
+        f"{memory.proportional / 1e6:,.0f} MB at one moment, what processes share counted once"
+        f" ({memory.peaks / 1e6:,.0f} MB where each process counts with all it shares, at its own highest)"
+    )
+
+
+def _crowds(measured: Measured) -> str:
+    if measured.crowd is None:
+        return ""
+    crowd = measured.crowd
+    lines = [
+        (
+            f"300 connections, mixed requests, open loop at {crowd.rate:,.0f} a second (half of {crowd.capacity:,.0f}) for"
+            f" {crowd.seconds:.0f} s; unloaded median of a small index {crowd.unloaded * 1e3:.2f} ms."
+        ),
+        "",
+        "| | answers | wrong | small index p50 | p99 | the generator's own lateness, p99 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, each in (("nginx", measured.crowded_limit), ("the appliance", crowd)):
+        if each is not None:
+            times = " | ".join(f"{value * 1e3:.2f} ms" for value in (each.p50, each.p99, each.late))
+            lines.append(f"| {name} | {each.answers:,} | {each.wrong} | {times} |")
     return "\n".join(lines)
 
 
@@ -95,6 +139,11 @@ def write(text: str, versions: Mapping[str, str]) -> None:
     PAGE.write_text(f"{before}{BEGIN}\n\n{head}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
+def _head(title: str, columns: Sequence[Findings]) -> Iterator[str]:
+    yield _line([title, *(each.system.name for each in columns)])
+    yield _line(["---"] * (len(columns) + 1))
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -102,6 +151,10 @@ def _line(cells: Sequence[str]) -> str:
 def _ratio(value: float, against: float, what: str) -> str:
     shown = f"{value * 1e6:,.0f} µs" if what == "request" else f"{value:.2f} s"
     return f"{shown} ({value / against:.1f} x)" if against else shown
+
+
+def _rate(load: Load) -> str:
+    return f"{load.rate:,.0f} ({load.p50 * 1e3:.1f} ms, {load.p99 * 1e3:.1f} ms)"
 
 
 def _install(install: Install | None, against: Install) -> str:

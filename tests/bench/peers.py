@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -23,6 +24,8 @@ NAMES = ("proxpi", "devpi-server", "Verdaccio")
 def peer(name: str, folder: Path) -> System:
     """One of NAMES, installed and set up, with an empty cache."""
     folder.mkdir(parents=True, exist_ok=True)
+    for kept in ("kept", "home", "storage"):
+        shutil.rmtree(folder / kept, ignore_errors=True)
     makers = {"proxpi": _proxpi, "devpi-server": _devpi, "Verdaccio": _verdaccio}
     return makers[name](folder)
 
@@ -75,22 +78,21 @@ def _proxpi(folder: Path) -> System:
         ],
         python="/index/",
         environ={"PROXPI_INDEX_URL": f"{ORIGIN}/pypi/simple/", "PROXPI_CACHE_DIR": str(folder / "kept")},
-        alive="/index/",
+        alive="/health",
     )
 
 
 def _devpi(folder: Path) -> System:
     python = _installed(folder, "devpi-server")
     home = folder / "home"
-    if not home.exists():
-        command = [str(Path(python).parent / "devpi-init"), "--serverdir", str(home)]
-        subprocess.run(command, check=True, capture_output=True)
+    command = [str(Path(python).parent / "devpi-init"), "--serverdir", str(home)]
+    subprocess.run(command, check=True, capture_output=True)
     return System(
         name="devpi-server",
         port=PEER_PORT,
         command=[
             str(Path(python).parent / "devpi-server"), "--serverdir", str(home), "--host", "127.0.0.1",
-            "--port", str(PEER_PORT),
+            "--port", str(PEER_PORT), "--request-timeout", "120",
         ],
         python=f"/{_DEVPI_USER}/pypi/+simple/",
         alive="/+api",
@@ -126,7 +128,7 @@ def _installed(folder: Path, *packages: str) -> str:
     if not (folder / "venv" / "complete").exists():
         print(f"installing {packages[0]}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "venv"], check=True)
-        command = [_python(folder), "-m", "pip", "install", "--quiet", *packages]
+        command = [_python(folder), "-m", "pip", "install", "--quiet", "--quiet", *packages]
         subprocess.run(command, check=True, env=dict(os.environ))
         (folder / "venv" / "complete").touch()
     return _python(folder)

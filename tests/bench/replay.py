@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench import static, systems
 from tests.bench.cost import cpu_seconds, peak_memory
 from tests.bench.load import answered, request
-from tests.bench.measure import loads
+from tests.bench.measure import Findings, loads
 from tests.bench.static import PACKUMENT, SIMPLE
 from tests.bench.systems import System
 
@@ -31,11 +31,11 @@ def replayed(captured: Path, scratch: Path) -> None:
             if title == "cold":
                 static.build(appliance, captured, scratch / "static")
             else:
-                loads(appliance, 2)
+                loads(Findings(appliance), 2)
     limit = systems.limit(scratch / "static", scratch)
     with limit.running(scratch):
         _rounds(limit, waves)
-        loads(limit, 2)
+        loads(Findings(limit), 2)
 
 
 def _rounds(system: System, waves: Sequence[Wave]) -> None:

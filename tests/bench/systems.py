@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.capture import ORIGIN, PORT
-from tests.bench.cost import peak_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -84,7 +84,14 @@ class System:
 
 def upstream(captured: Path, folder: Path) -> System:
     """The captured registry, as everyone's upstream; `/requests` counts."""
-    return _nginx("upstream", PORT, folder, _paths(captured, "application/json"))
+    projects = [{"name": path.stem} for path in sorted((captured / "simple").glob("*.json"))]
+    listed = folder / "projects.json"
+    listed.write_text(json.dumps({"meta": {"api-version": "1.0"}, "projects": projects}))
+    root = f"""
+    location = /pypi/simple/ {{
+        root {folder}; rewrite ^ /{listed.name} break; default_type application/vnd.pypi.simple.v1+json;
+    }}"""
+    return _nginx("upstream", PORT, folder, f"{root}{_paths(captured, 'application/json')}")
 
 
 def limit(static: Path, folder: Path) -> System:
@@ -135,7 +142,8 @@ def _paths(root: Path, packuments: str) -> str:
     return f"""
     types {{ }}
     location /pypi/simple/ {{
-        root {root}/simple; rewrite ^/pypi/simple/([^/]+)/$ /$1.json break;
+        root {root}/simple; absolute_redirect off;
+        rewrite ^(/pypi/simple/[^/]+)$ $1/ permanent; rewrite ^/pypi/simple/([^/]+)/$ /$1.json break;
         default_type application/vnd.pypi.simple.v1+json; gzip_static on;
     }}
     location ~ ^/pypi/files/(?:.*/)?([^/]+)$ {{ alias {root}/files/$1; }}
@@ -173,11 +181,6 @@ server {{
         npm="/npm/",
         alive="/requests",
     )
-
-
-def memory(system: System) -> int:
-    """The peak of its processes, in bytes."""
-    return peak_memory(system.pid)
 
 
 def upstream_requests() -> int:
