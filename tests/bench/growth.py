@@ -116,15 +116,18 @@ def grow(database: Path, size: int) -> None:
     connection = apsw.Connection(str(database))
     number = f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {size})"
     project = f"printf('grown-%06d', n / {TO_A_PROJECT})"
-    artifact = {
-        "project": project,
-        "filename": f"printf('grown_%06d-1.%d-py3-none-any.whl', n / {TO_A_PROJECT}, n % {TO_A_PROJECT})",
-        "version": f"printf('1.%d', n % {TO_A_PROJECT})",
-    }
+    filename = f"printf('grown_%06d-1.%d-py3-none-any.whl', n / {TO_A_PROJECT}, n % {TO_A_PROJECT})"
+    version = f"printf('1.%d', n % {TO_A_PROJECT})"
+    artifact = {"project": project, "filename": filename, "version": version}
+    listing = {"project": project, "id": "NULL", "first": filename, "last": filename}
     with connection:
         connection.execute(f"{number} {_copies(connection, 'artifact', artifact, 'project')}, number")
-        for table, column in (("document", "project"), ("project", "name")):
-            copies = _copies(connection, table, {column: project}, column)
+        for table, new, key in (
+            ("listing", listing, "project"),
+            ("document", {"project": project}, "project"),
+            ("project", {"name": project}, "name"),
+        ):
+            copies = _copies(connection, table, new, key)
             connection.execute(f"{number} {copies}, number WHERE n % {TO_A_PROJECT} = 0")
     connection.pragma("wal_checkpoint", "truncate")
     connection.close()
