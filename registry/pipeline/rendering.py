@@ -229,9 +229,8 @@ class Renderer:
         edition, sha256 = self._editions.now(project), current.currency.sha256
 
         async def make() -> Shelved:
-            document = current.document or await self._freshness.document(project, current.currency.origin)
-            prepared = await self._prepare(project, document, wanted, key[-1])
-            return await self._put(project, key, prepared, document, edition)
+            made_of, prepared = await self._prepare_current(project, wanted, current, key[-1])
+            return await self._put(project, key, prepared, made_of, edition)
 
         return await self._flights.join((*key, sha256, edition, self._policy.current.revision), make)
 
@@ -247,7 +246,7 @@ class Renderer:
         return None if due else entry
 
     async def _put(
-        self, project: Project, key: tuple[str, ...], prepared: Prepared, document: Document, edition: int
+        self, project: Project, key: tuple[str, ...], prepared: Prepared, sha256: str, edition: int
     ) -> Shelved:
         """Shelve it, unless our rows have changed since the rendering began, at that edition."""
         if prepared.refusals:
@@ -256,7 +255,7 @@ class Renderer:
             prepared.rendition,
             prepared.refused,
             prepared.revision,
-            document.sha256,
+            sha256,
             prepared.changes_at,
             edition,
         )
@@ -280,7 +279,7 @@ class Renderer:
             await self._alarm(project, prepared.alarms)
         if wanted is not None:
             key = (project.ecosystem, project.name, *wanted.key, root)
-            await self._put(project, key, prepared, document, edition)
+            await self._put(project, key, prepared, document.sha256, edition)
 
     async def _alarm(self, project: Project, alarms: tuple[str, ...]) -> None:
         journal.warning(
@@ -294,6 +293,19 @@ class Renderer:
         await self._log.record(
             Event(kind=Kind.ALARM, at=self._clock.now(), actor="gateway", project=project, detail=detail)
         )
+
+    async def _prepare_current(
+        self, project: Project, wanted: Wanted, current: Current, root: str
+    ) -> tuple[str, Prepared]:
+        """What comes of the current document, and that one's digest."""
+        read = partial(self._freshness.document, project, current.currency.origin)
+        document = current.document or await read()
+        if document is current.document or len(document.body) <= LARGE or not self._turns.locked():
+            return document.sha256, await self._prepare(project, document, wanted, root)
+        del document  # fifty that wait would be a hundred megabytes: it is read again when its turn has come
+        async with self._turns:
+            document = await read()
+            return document.sha256, await self._prepared(project, document, wanted, root)
 
     async def _prepare(
         self,
@@ -319,8 +331,8 @@ class Renderer:
         wanted: Wanted | None,
         root: str,
         *,
-        filtered: bool,
-        learns: bool,
+        filtered: bool = True,
+        learns: bool = False,
     ) -> Prepared:
         policy: Policy = self._policy.current
         known = await self._catalogue.known(project)

@@ -1,7 +1,8 @@
 """What a warm request costs when the cache holds a thousand artifacts, and when it holds a million.
 
 Two appliances run side by side, with the same real packages and so many synthetic rows: a wheel, its project and
-its document, copied from the real ones under other names. Rounds alternate, and the cheapest of each counts.
+its document, copied from the real ones under other names. They are asked in turn, a second each; how much a request has
+grown is the middle one of what the rounds say, so that what else the machine does for a while doesn't count.
 
 `python -m tests.bench.growth` does that alone and prints it; nothing needs to be captured before.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import apsw
 
@@ -45,13 +47,18 @@ class Grown:
     """One kind of request."""
 
     title: str
-    cpu: tuple[float, ...]
-    """Seconds a request, for each of SIZES."""
+    rounds: tuple[tuple[float, ...], ...]
+    """CPU seconds a request, of each round, for each of SIZES."""
+
+    @property
+    def cpu(self) -> list[float]:
+        """The middle one of the rounds, for each of SIZES."""
+        return [median(spent) for spent in zip(*self.rounds, strict=True)]
 
     @property
     def growth(self) -> float:
-        """Of the largest cache against the smallest."""
-        return self.cpu[-1] / self.cpu[0]
+        """Of the largest cache against the smallest, asked one right after the other."""
+        return median(spent[-1] / spent[0] for spent in self.rounds)
 
 
 def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], str]:
@@ -66,22 +73,22 @@ def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], str]:
         for system in systems:
             _settle(system)
         requests = dict(_requests(systems[0]))
-        costs: dict[str, list[list[float]]] = {title: [[] for _ in SIZES] for title in requests}
+        costs: dict[str, list[tuple[float, ...]]] = {title: [] for title in requests}
         order = list(enumerate(systems))
         for _ in range(ROUNDS):
             for title, (path, headers) in requests.items():
+                spent = [0.0 for _ in SIZES]
                 for at, system in order:
                     load = closed_loop(system.pid, f"{system.url}{path}", headers, seconds)
                     assert not load.errors, (system.name, title, load)
-                    costs[title][at].append(load.cpu)
+                    spent[at] = load.cpu
+                costs[title].append(tuple(spent))
             order.reverse()
-        told = [
+        told = "; ".join(
             f"{size:,} artifacts: started in {system.start_seconds:.1f} s, {resident(system.pid)[1] / 1e6:.0f} MB"
             for system, size in zip(systems, SIZES, strict=True)
-        ]
-    return [
-        Grown(title, tuple(map(min, spent))) for title, spent in costs.items()
-    ], f"{'; '.join(told)} (PSS)."
+        )
+    return [Grown(title, tuple(rounds)) for title, rounds in costs.items()], f"{told} (PSS)."
 
 
 def table(found: list[Grown], told: str) -> str:

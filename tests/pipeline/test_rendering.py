@@ -220,6 +220,11 @@ async def test_of_many_large_documents_few_are_taken_apart_at_once(
     for project in projects:
         wheels = [make_wheel(project.name, "1.0")]
         line.upstream.say(project, simple_json(project.name, wheels, "https://files.example", bare=False))
-    answers = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
-    assert [answer.state for answer in answers] == ["MISS"] * len(projects)
+    first = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
+    assert [answer.state for answer in first] == ["MISS"] * len(projects)
+    assert elsewhere.most == rendering.AT_ONCE
+    for project in projects:
+        await line.renderer.forget(project)
+    again = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
+    assert [answer.rendition for answer in again] == [answer.rendition for answer in first]
     assert elsewhere.most == rendering.AT_ONCE
