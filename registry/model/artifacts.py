@@ -48,6 +48,12 @@ def strongest(digests: Iterable[Digest]) -> Digest | None:
     return found
 
 
+def trusted(digests: Iterable[Digest]) -> Digest | None:
+    """The strongest digest if bytes may be trusted by it, or None."""
+    best = strongest(digests)
+    return best if best is not None and best.algorithm in STRONG else None
+
+
 class Signature(msgspec.Struct, frozen=True, gc=False):
     """A registry's signature of one file, as npm has it in `dist.signatures`."""
 

@@ -7,7 +7,7 @@ process for large documents; everything it takes and gives is small, immutable a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import msgspec
 from isal import igzip
 
 from registry.ecosystems import ECOSYSTEMS
-from registry.model.artifacts import STRONG, Artifact, Digest, Known, strongest
+from registry.model.artifacts import Artifact, Digest, Known, trusted
 from registry.model.attestations import Attested, vouched
 from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
 from registry.model.indexes import Document, Index, Rendition, Representation
@@ -47,6 +47,9 @@ class Rules(Protocol):
 
     def decide_name(self, now: datetime) -> Decision:
         """All objections against the project as a whole."""
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Collection[str]:
+        """Names of those of many files that `decide` might refuse."""
 
     def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
         """All objections against one file."""
@@ -138,47 +141,27 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     index = dated(ecosystem.read_index(job.project, document), job.known)
     index = msgspec.structs.replace(index, artifacts=with_handovers(index.artifacts))
     relieve(document)
+    # what an admin says of a private project isn't a row's business
+    hidden = index.status is not None and not index.status.lists_files
+    quarantined = hidden and job.origin == "public"
+    if job.origin == "private":
+        # A publication on its way in, one that was cut short, or a stranger's: none is listed.
+        published = tuple(a for a in index.artifacts if a.filename in job.known)
+        index = msgspec.structs.replace(index, artifacts=published)
+    announced = _as_quarantined(index.artifacts) if quarantined else index.artifacts
+    artifacts, doubts = _as_known(index.artifacts, job)
     # A project that is refused altogether shows its files as they are: its bytes tell why, at the file door.
     filtered = job.filtered and rules.decide_name(job.now).allowed
-    withheld: dict[str, Refusal] = {}
-    alarms = list(index.dropped)
-    announced, artifacts = [], []
-    # what an admin says of a private project isn't a row's business
-    quarantined = job.origin == "public" and index.status is not None and not index.status.lists_files
-    ends = list(rules.turns)
-    signed, decide = _signing(job), rules.deciding(job.now)
-    for listed in index.artifacts:
-        known = job.known.get(listed.filename)
-        if known is None and job.origin == "private":
-            # A publication on its way in, one that was cut short, or a stranger's: none is listed.
-            continue
-        artifact, objection = _pinned(listed, known, job.origin)
-        artifact = signed(artifact, known)
-        attested = job.attested.get(listed.filename)
-        if attested is not None and attested.provenance and not artifact.provenance:
-            artifact = msgspec.structs.replace(artifact, provenance=KEPT_HERE)
-        if objection is not None and objection.rule == "integrity":
-            alarms.append(objection.reason)
-        if job.learns:
-            announced.append(
-                msgspec.structs.replace(listed, withdrawn="quarantined") if quarantined else listed
-            )
-        artifacts.append(_timed(artifact, known, job))
-        if not filtered:
-            continue
-        decision = decide(_vouched(artifact, attested), known.first_seen if known else job.now)
-        if objection is not None:
-            decision = with_objection(decision, objection)
-        if not decision.allowed:
-            withheld[artifact.filename] = refuse(decision, job.root, job.secret)
-            ends += [o.until for o in decision.objections if o.until is not None]
-    if index.status is not None and not index.status.lists_files:
-        artifacts = []
-    shown = tuple(a for a in artifacts if not _hides(withheld.get(a.filename)))
-    index = msgspec.structs.replace(index, artifacts=shown)
-    rendition, refused = _render(job, index, withheld, rules.revision) if job.wanted else (None, None)
+    withheld = _withheld(artifacts, doubts, job, rules) if filtered else {}
+    rendition, refused = None, None
+    if job.wanted is not None:
+        shown = () if hidden else [a for a in artifacts if not _hides(withheld.get(a.filename))]
+        index = msgspec.structs.replace(index, artifacts=_as_shown(shown, job))
+        rendition, refused = _render(job, index, withheld, rules.revision)
+    said = [o for refusal in withheld.values() for o in refusal.decision.objections]
+    ends = (*rules.turns, *(o.until for o in said if o.until is not None))
     return Prepared(
-        listing=Listing.of(announced),
+        listing=Listing.of(announced) if job.learns else Listing(),
         tags=dict(index.tags),
         quarantined=quarantined,
         rendition=rendition,
@@ -186,15 +169,72 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
         refused=refused,
         revision=rules.revision,
         changes_at=min((end for end in ends if end > job.now), default=None),
-        alarms=tuple(alarms),
+        alarms=(*index.dropped, *(doubt.reason for doubt in doubts.values())),
         summary=index.summary,
     )
 
 
-def _signing(job: Job) -> Callable[[Artifact, Known | None], Artifact]:
-    """Signs a private npm file by the digest of its publication; leaves others alone."""
+def _as_known(artifacts: Sequence[Artifact], job: Job) -> tuple[list[Artifact], dict[str, Objection]]:
+    """The files with what we know of them for ourselves, and what speaks against their bytes."""
+    found: list[Artifact] = []
+    doubts: dict[str, Objection] = {}
+    for artifact in artifacts:
+        known = job.known.get(artifact.filename)
+        mine = artifact if known is None else _pinned(artifact, known, job.origin)
+        doubt = _doubt(artifact, known)
+        if doubt is not None:
+            doubts[artifact.filename] = doubt
+        found.append(mine)
+    signed = _signing(job)
+    if signed is not None:
+        found = [signed(artifact, job.known.get(artifact.filename)) for artifact in found]
+    if job.attested:
+        found = [_with_provenance(artifact, job.attested.get(artifact.filename)) for artifact in found]
+    return found, doubts
+
+
+def _withheld(
+    artifacts: Sequence[Artifact], doubts: Mapping[str, Objection], job: Job, rules: Rules
+) -> dict[str, Refusal]:
+    """Refusals of the files that may not pass, by name."""
+    suspects, decide = rules.suspects(artifacts, job.now), rules.deciding(job.now)
+    withheld = {}
+    for artifact in artifacts:
+        filename = artifact.filename
+        if filename not in suspects and filename not in doubts:
+            continue
+        known, attested = job.known.get(filename), job.attested.get(filename)
+        decision = decide(_vouched(artifact, attested), known.first_seen if known else job.now)
+        if filename in doubts:
+            decision = with_objection(decision, doubts[filename])
+        if not decision.allowed:
+            withheld[filename] = refuse(decision, job.root, job.secret)
+    return withheld
+
+
+def _as_shown(artifacts: Sequence[Artifact], job: Job) -> tuple[Artifact, ...]:
+    """The files as clients are told of them."""
+    if job.missing_times != "none" and job.project.ecosystem == "npm":
+        artifacts = [_timed(artifact, job.known.get(artifact.filename), job) for artifact in artifacts]
+    return tuple(artifacts)
+
+
+def _as_quarantined(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+    """Files of a project that its index has quarantined as a whole (PEP 792)."""
+    return tuple(msgspec.structs.replace(artifact, withdrawn="quarantined") for artifact in artifacts)
+
+
+def _with_provenance(artifact: Artifact, attested: Attested | None) -> Artifact:
+    """The artifact with the provenance that we keep, where its source offers none."""
+    if attested is None or not attested.provenance or artifact.provenance:
+        return artifact
+    return msgspec.structs.replace(artifact, provenance=KEPT_HERE)
+
+
+def _signing(job: Job) -> Callable[[Artifact, Known | None], Artifact] | None:
+    """What signs a private npm file by the digest of its publication; None for others."""
     if job.origin != "private" or not job.signing_key or job.project.ecosystem != "npm":
-        return lambda artifact, _: artifact
+        return None
     from registry.provenance.signatures import RegistryKey, message  # noqa: PLC0415 - 7 MB that few workers need
 
     key = RegistryKey(job.signing_key)
@@ -309,31 +349,35 @@ def _notice(withheld: Mapping[str, Refusal]) -> tuple[tuple[str, str], ...]:
     return (("X-Registry-Withheld", text.encode("ascii", "replace").decode()[:300]),)
 
 
-def _pinned(artifact: Artifact, known: Known | None, origin: str) -> tuple[Artifact, Objection | None]:
-    """The artifact with its digest of first sight in place, and what speaks against its bytes."""
-    if known is not None and known.metadata is not None:  # over what a source offers beside the file
-        artifact = msgspec.structs.replace(artifact, metadata=Digest("sha256", known.metadata))
-    elif artifact.metadata is not None and origin == "private":
-        artifact = msgspec.structs.replace(artifact, metadata=None)
-    if known is not None and known.mismatch:
-        artifact = msgspec.structs.replace(artifact, mismatch=known.mismatch)
-    if known is not None and known.size is not None:
-        artifact = msgspec.structs.replace(artifact, size=known.size)
-    if artifact.published is None and known is not None and origin == "private":
-        artifact = msgspec.structs.replace(artifact, published=known.first_seen)
+def _pinned(artifact: Artifact, known: Known, origin: str) -> Artifact:
+    """The artifact with its digest of first sight, and what its verified bytes say, in place."""
+    changed: dict[str, object] = {}
+    if known.metadata is not None:  # over what a source offers beside the file
+        changed["metadata"] = Digest("sha256", known.metadata)
+    elif origin == "private":
+        changed["metadata"] = None
+    if known.mismatch:
+        changed["mismatch"] = known.mismatch
+    if known.size is not None:
+        changed["size"] = known.size
+    if artifact.published is None and origin == "private":
+        changed["published"] = known.first_seen
+    if known.pin is not None and known.pin not in artifact.digests:
+        changed["digests"] = (known.pin,)
+    return msgspec.structs.replace(artifact, **changed) if changed else artifact
+
+
+def _doubt(artifact: Artifact, known: Known | None) -> Objection | None:
+    """What speaks against a file's bytes, as its source announces them now."""
     if known is None or known.pin is None:
-        best = strongest(artifact.digests)
-        return artifact, None if best is not None and best.algorithm in STRONG else weak(artifact)
-    announced = [d for d in artifact.digests if d.algorithm == known.pin.algorithm]
-    if known.pin in announced:
-        return artifact, None
-    kept = (known.pin,)
-    if not announced:
-        reason = f"'{artifact.filename}' is announced without the {known.pin.algorithm} it had at first sight"
-    else:
-        reason = f"'{artifact.filename}' is announced with another digest than at first sight"
-    artifact = msgspec.structs.replace(artifact, digests=kept)
-    return artifact, None if known.held else integrity(reason)
+        return weak(artifact) if trusted(artifact.digests) is None else None
+    if known.held or known.pin in artifact.digests:
+        return None
+    if any(digest.algorithm == known.pin.algorithm for digest in artifact.digests):
+        return integrity(f"'{artifact.filename}' is announced with another digest than at first sight")
+    return integrity(
+        f"'{artifact.filename}' is announced without the {known.pin.algorithm} it had at first sight"
+    )
 
 
 def integrity(reason: str) -> Objection:

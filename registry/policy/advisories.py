@@ -6,7 +6,7 @@ when a good project was hijacked for a day, refuses these and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -178,6 +178,11 @@ class Warned(Judge):
             return None
         meant = [each for each in self.warnings if each.versions.hold(artifact.version)]
         return self._strictest(meant, artifact.version)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """None where all of them only observe."""
+        del now
+        return () if all(each.effect is Effect.OBSERVE for each in self.warnings) else artifacts
 
     def _strictest(self, warnings: list[Hint], version: str) -> Objection | None:
         if not warnings:

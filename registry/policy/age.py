@@ -6,6 +6,7 @@ the one its source tells. Where no source tells any, what is certain is when we 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -99,6 +100,11 @@ class Waiting(Judge):
             remedy=_exempt("age", self.project, artifact.version),
         )
 
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those that are young themselves, or of which nobody tells."""
+        line = now - self.wait
+        return [artifact for artifact in artifacts if artifact.published is None or artifact.published > line]
+
 
 @dataclass(frozen=True, slots=True)
 class LateFile:
@@ -137,6 +143,11 @@ class Late(Judge):
             until=published + self.wait,
             remedy=_exempt("late-file", self.project, artifact.version),
         )
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those that are young themselves."""
+        line = now - self.wait
+        return [a for a in artifacts if a.published is not None and a.published > line]
 
 
 @dataclass(frozen=True, slots=True)

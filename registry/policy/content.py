@@ -6,6 +6,7 @@ package taken for another. What is inside is known once the file is here; until 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,3 +48,8 @@ class Contradicted(Judge):
             reason=plain(f"'{artifact.filename}' is not what its name says: {artifact.mismatch.rstrip('.')}"),
             remedy=f"registry policy exempt content {release} --days 365 --reason ...",
         )
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those in which something was found."""
+        del now
+        return [artifact for artifact in artifacts if artifact.mismatch]

@@ -6,7 +6,7 @@ row makes another one. `ArtifactRules` is the part of it that concerns one proje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -68,6 +68,12 @@ class ArtifactRules:
             return Decision(subject=subject, revision=self.revision, mode=self.mode, objections=objections)
 
         return decide
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> frozenset[str]:
+        """Names of those of many files that `decide` might refuse; one too many does no harm. Of the others
+        nothing is said that is enforced, but what is said of their project."""
+        asked = (judge for judge in self.judges if type(judge).on_artifact is not Judge.on_artifact)
+        return frozenset(a.filename for judge in asked for a in judge.suspects(artifacts, now))
 
     def decide_publication(self, version: str, known_public: bool, now: datetime) -> Decision:
         """A private upload under this name. `known_public`: the name was seen upstream."""

@@ -6,7 +6,7 @@ by whose word, and until when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,10 @@ class Exempted(Judge):
     def on_artifact(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Objection | None:
         """Lifted by an entry that surely holds the version."""
         return self._lifted(self.judge.on_artifact(artifact, first_seen, now), artifact.version, now)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those of its judge; that one of them is exempted is seen when it is asked about."""
+        return self.judge.suspects(artifacts, now)
 
     def on_publication(self, version: str, known_public: bool, now: datetime) -> Objection | None:
         """Lifted like a name, or for the version that is published."""

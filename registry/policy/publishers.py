@@ -7,6 +7,7 @@ looked at when a file is asked for: a rule that refuses has that done before any
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -60,6 +61,11 @@ class HandedOver(Judge):
         reason = f"nobody tells who published {subject} (setting publisher.unknown)"
         return _objection("publisher", self.effect, reason, self.project, artifact)
 
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """None where it only observes."""
+        del now
+        return () if self.effect is Effect.OBSERVE else artifacts
+
 
 @dataclass(frozen=True, slots=True)
 class Unattested:
@@ -87,6 +93,11 @@ class Unannounced(Judge):
             return None
         reason = f"'{artifact.filename}' has no attestation of who built it"
         return _objection("unattested", self.effect, reason, self.project, artifact)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """None where it only observes."""
+        del now
+        return () if self.effect is Effect.OBSERVE else artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,11 @@ class Attested(Judge):
         because = f": {artifact.doubt}" if artifact.doubt else ""
         reason = f"what vouches for '{artifact.filename}' {said}{because}"
         return _objection("attestation", self.effect, reason, self.project, artifact)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """None where it only observes."""
+        del now
+        return () if self.effect is Effect.OBSERVE else artifacts
 
 
 def _objection(rule: str, effect: Effect, reason: str, project: Project, artifact: Artifact) -> Objection:

@@ -6,6 +6,7 @@ the policy otherwise only observes. It ends when an operator lifts it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from registry.model.artifacts import Artifact
 from registry.model.decisions import Effect, Objection
 from registry.model.names import Project
 from registry.policy.entries import Entry, Roster, plain
-from registry.policy.rules import Judge
+from registry.policy.rules import Judge, with_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Recalled(Judge):
         """The version was, or nobody can tell."""
         del first_seen, now
         return self._on_version(artifact.version)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """All, where an entry has a range."""
+        del now
+        return artifacts if with_ranges(self.entries) else ()
 
     def on_publication(self, version: str, known_public: bool, now: datetime) -> Objection | None:
         """What was called back can't be published again."""

@@ -8,6 +8,7 @@ without any of the tables behind them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -41,6 +42,12 @@ class Judge(Protocol):
         del artifact, first_seen, now
         return None
 
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those of a project's files that `on_artifact` might have refused; quicker than asking about each.
+        One too many does no harm."""
+        del now
+        return artifacts
+
     def on_publication(self, version: str, known_public: bool, now: datetime) -> Objection | None:
         """Against a private upload under this name. `known_public`: the name was seen upstream."""
         del version, known_public, now
@@ -61,6 +68,11 @@ class Rule(Protocol):
 def ends(entries: tuple[Entry, ...]) -> tuple[datetime, ...]:
     """When entries go out of force."""
     return tuple(entry.until for entry in entries if entry.until is not None)
+
+
+def with_ranges(entries: Iterable[Entry]) -> bool:
+    """Whether one of them is about some versions only."""
+    return any(entry.versions is not None for entry in entries)
 
 
 # -- denylist ----------------------------------------------------------------------------------------------
@@ -103,6 +115,11 @@ class Denied(Judge):
         """Entries whose range holds the version, or can't tell."""
         del first_seen
         return self._on_version(artifact.version, now)
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """All, where an entry has a range."""
+        del now
+        return artifacts if with_ranges(self.entries) else ()
 
     def on_publication(self, version: str, known_public: bool, now: datetime) -> Objection | None:
         """A denied name or version can't be published either."""
@@ -173,6 +190,11 @@ class Listed(Judge):
             f"'{self.project.name}' {artifact.version} is outside of the allowed versions {ranges}",
             f"'{self.project.name}' --versions '{artifact.version}'",
         )
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """All, where an entry has a range."""
+        del now
+        return artifacts if with_ranges(self.entries) else ()
 
     def _objection(self, reason: str, what: str) -> Objection:
         return Objection(

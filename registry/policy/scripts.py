@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,3 +46,8 @@ class Unscripted(Judge):
                 " --days 365 --reason ..."
             ),
         )
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those that would run code."""
+        del now
+        return [artifact for artifact in artifacts if artifact.install_script]

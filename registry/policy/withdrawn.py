@@ -6,7 +6,7 @@ told to clients, which have rules of their own for them, so nothing is done unle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +58,11 @@ class TakenBack(Judge):
             reason=plain(f"'{self.project.name}' {artifact.version} {SAID[self.rule]}{reason}"),
             remedy=f"An operator can set rules.{self.rule} in policy.toml.",
         )
+
+    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Iterable[Artifact]:
+        """Those that were taken back, in whichever way."""
+        del now
+        return [artifact for artifact in artifacts if artifact.withdrawn or artifact.yanked is not None]
 
 
 def rules_about_withdrawals(effects: Mapping[str, Effect | None]) -> tuple[Withdrawn, ...]:

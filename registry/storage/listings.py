@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import apsw
 
-from registry.model.artifacts import Artifact, Holding, Known
+from registry.model.artifacts import Artifact, Holding, Known, trusted
 from registry.model.listings import Listing, unpacked
 from registry.model.names import Project
 from registry.storage import pinning
@@ -81,7 +81,7 @@ def known_in(pages: Iterable[Row], besides: Container[str]) -> Iterator[tuple[st
         since = moment_of(first_seen)
         for artifact in unpacked(entries):
             if artifact.filename not in besides:
-                yield artifact.filename, Known(since, pinning.pin_of(artifact))
+                yield artifact.filename, Known(since, trusted(artifact.digests))
 
 
 def listed_in(pages: Iterable[Row], besides: Container[str]) -> Mapping[str, tuple[str, Artifact]]:

@@ -12,20 +12,14 @@ from datetime import datetime
 import msgspec
 
 from registry.errors import Conflict
-from registry.model.artifacts import STRONG, Artifact, Digest, Holding, strongest
+from registry.model.artifacts import Artifact, Digest, Holding, strongest, trusted
 
 _replace = msgspec.structs.replace
 
 
 def first_seen(artifact: Artifact, origin: str, now: datetime) -> Holding:
     """The row of a file that was never seen before."""
-    return Holding(artifact=_bare(artifact), origin=origin, pin=pin_of(artifact), first_seen=now)
-
-
-def pin_of(artifact: Artifact) -> Digest | None:
-    """What a file is pinned by that is announced like this; None where no strong digest is."""
-    best = strongest(artifact.digests)
-    return best if best is not None and best.algorithm in STRONG else None
+    return Holding(artifact=_bare(artifact), origin=origin, pin=trusted(artifact.digests), first_seen=now)
 
 
 def seen_again(known: Holding, artifact: Artifact) -> Holding:
@@ -35,7 +29,7 @@ def seen_again(known: Holding, artifact: Artifact) -> Holding:
     now = _replace(_bare(artifact), mismatch=known.artifact.mismatch)
     if conflict is not None:
         now = _replace(now, digests=known.artifact.digests, size=known.artifact.size)
-    return _replace(known, artifact=now, pin=known.pin or pin_of(now), gone=False, conflict=conflict)
+    return _replace(known, artifact=now, pin=known.pin or trusted(now.digests), gone=False, conflict=conflict)
 
 
 def taken_back(known: Holding, how: str) -> Holding:

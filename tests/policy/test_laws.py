@@ -213,3 +213,35 @@ def test_an_unknown_publisher_or_attestation_is_an_objection_unless_the_setting_
         decision = make_policy(with_rules(rules, unknown=unknown)).decide_artifact(file, None, NOW)
         assert {o.rule for o in decision.objections} == expected
         assert decision.allowed is (effect == "observe")
+
+
+EXEMPTIONS = st.lists(
+    st.builds(
+        lambda rule, versions, until: row("exempt", "flask", versions, rule=rule, until=until),
+        st.sampled_from(RULES_ABOUT_FILES),
+        RANGES,
+        UNTIL,
+    ),
+    max_size=2,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(MODES, ROWS, EXEMPTIONS, FILE_RULES, UNDATED_WORDS, UNKNOWN_WORDS, FACTS, FIRST_SEEN, VERSIONS)
+def test_of_many_files_nobody_refuses_one_that_is_no_suspect(
+    mode: str,
+    rows: list[PolicyEntry],
+    exemptions: list[PolicyEntry],
+    effects: dict[str, str],
+    undated: str,
+    unknown: str,
+    facts: dict[str, Any],
+    first_seen: datetime | None,
+    version: str,
+) -> None:
+    text = with_rules(effects, undated, unknown=unknown).replace("guarded", mode, 1)
+    rules = make_policy(text, [*rows, *exemptions]).artifact_rules(project("flask"))
+    file = msgspec.structs.replace(wheel("flask", version), **facts)
+    suspects = rules.suspects([wheel("flask", "9"), file], NOW)
+    refused = not rules.decide(file, first_seen, NOW).allowed
+    assert not refused or not rules.decide_name(NOW).allowed or file.filename in suspects

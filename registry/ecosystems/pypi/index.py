@@ -61,11 +61,12 @@ _PRINTED = re.compile(r"[!-\[\]-~]*")
 """ASCII letters, digits and signs, but no space and no backslash."""
 _PLAIN = re.compile(r"[A-Za-z0-9._+!%/-]*")
 """URLs without a scheme, query or fragment, which mean the same wherever they stand."""
+_SCHEMES = ("https://", "http://")
 SPOKEN = ("application/vnd.pypi.simple.v1+json", "application/json")
 _WRITTEN = ("application/vnd.pypi.simple.v1+html", "text/html")
 
 
-class Entry(msgspec.Struct, rename="kebab", omit_defaults=True):
+class Entry(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
     """One file as either form lists it (PEP 691, 592, 700, 714, 740)."""
 
     filename: str
@@ -302,33 +303,34 @@ def _artifact(project: Project, entry: Entry, base: str, latest: datetime) -> Ar
 
 
 def _absolute(filename: str, url: str, base: str) -> str:
-    if not _PRINTED.fullmatch(url):
-        raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.")
-    try:
-        whole = url if url.startswith(("https://", "http://")) else _joined(base, url)
-        whole = whole.partition("#")[0]
-        end = whole.find("/", len("https://"))
-        scheme, host, has_login = _origin(whole if end < 0 else whole[:end])
-    except ValueError:
-        raise Malformed(f"{shown(filename)} is offered at an address that isn't a URL.") from None
-    if scheme not in {"http", "https"} or not host:
-        raise Malformed(f"{shown(filename)} is offered at an address that isn't on http or https.")
-    if has_login:
-        raise Malformed(f"{shown(filename)} is offered at an address with credentials in it.")
-    return whole
-
-
-def _joined(base: str, url: str) -> str:
-    """`urljoin`, whose work is shared by the thousands of files that lie in one place."""
+    # The files of a project lie in few places, unless their addresses are whole, which takes no joining.
     place, slash, name = url.rpartition("/")
-    if slash and _PLAIN.fullmatch(url) and not name.startswith("."):
-        return _place(base, place + slash) + name
-    return urljoin(base, url)
+    found = _place(base, place) if slash and name == filename and not url.startswith(_SCHEMES) else None
+    address, fault = (found[0] + name, found[1]) if found else _address(base, url)
+    if fault:
+        raise Malformed(f"{shown(filename)} is offered at an address {fault}.")
+    return address
 
 
 @lru_cache(maxsize=256)
-def _place(base: str, url: str) -> str:
-    return urljoin(base, url)
+def _place(base: str, place: str) -> tuple[str, str] | None:
+    """The same of all that lies in one place; None where what follows may change its meaning."""
+    return _address(base, f"{place}/") if _PLAIN.fullmatch(place) else None
+
+
+def _address(base: str, url: str) -> tuple[str, str]:
+    """What a link leads to, without its fragment, and what is wrong with that, empty for nothing."""
+    if not _PRINTED.fullmatch(url):
+        return "", "that isn't a URL"
+    try:
+        whole = (url if url.startswith(_SCHEMES) else urljoin(base, url)).partition("#")[0]
+        end = whole.find("/", len("https://"))
+        scheme, host, has_login = _origin(whole if end < 0 else whole[:end])
+    except ValueError:
+        return "", "that isn't a URL"
+    if scheme not in {"http", "https"} or not host:
+        return "", "that isn't on http or https"
+    return whole, "with credentials in it" if has_login else ""
 
 
 @lru_cache(maxsize=256)

@@ -130,10 +130,9 @@ def parse_filename(project: Project, filename: str) -> FileName:
     """What the name of a file says, which must be a wheel or an sdist of `project`. Raises Malformed."""
     if len(filename) > MAX_FILENAME:
         raise Malformed(f"A file name has at most {MAX_FILENAME} characters; this one has {len(filename)}.")
-    if not _FILENAME.fullmatch(filename):
-        raise Malformed(f"{shown(filename)} has characters that no wheel or sdist has in its name.")
     if filename.endswith(".whl"):
         return FileName(_wheel_version(project, filename), "wheel")
+    _refuse_foreign_characters(filename)
     for suffix in SDIST_SUFFIXES:
         if filename.endswith(suffix):
             return FileName(_sdist_version(project, filename, filename.removesuffix(suffix)), "sdist")
@@ -147,12 +146,13 @@ def shown(text: str) -> str:
 
 def _wheel_version(project: Project, filename: str) -> str:
     # The wheels of a project share few versions and few tags, so the halves of a name are judged apart, once.
-    stem, *tags = filename.removesuffix(".whl").rsplit("-", 3)
+    stem = filename.rsplit("-", 3)[0]
     try:
-        if _combinations("-".join(tags)) > MAX_TAGS:
+        if _combinations(filename[len(stem) + 1 : -4]) > MAX_TAGS:
             raise Malformed(f"{shown(filename)} stands for more than {MAX_TAGS} combinations of tags.")
         name, version = _release(stem)
     except InvalidWheelFilename:
+        _refuse_foreign_characters(filename)
         raise Malformed(f"{shown(filename)} isn't the name of a wheel.") from None
     if name != project.name:
         raise Malformed(f"{shown(filename)} is a file of {shown(name)}, not of {shown(project.name)}.")
@@ -162,8 +162,20 @@ def _wheel_version(project: Project, filename: str) -> str:
 @lru_cache(maxsize=4_096)
 def _release(stem: str) -> tuple[str, str]:
     """Name and canonical version of `name-version[-build]`. Raises InvalidWheelFilename."""
-    name, version, _, _ = parse_wheel_filename(f"{stem}-py3-none-any.whl")
-    return name, str(version)
+    if not _FILENAME.fullmatch(stem):
+        raise InvalidWheelFilename(stem)
+    name, _, rest = stem.partition("-")
+    version = _canonical_version(rest) if "-" not in rest else None
+    if version is not None:
+        return _wheel_name(name), version
+    name, parsed, _, _ = parse_wheel_filename(f"{stem}-py3-none-any.whl")
+    return name, str(parsed)
+
+
+@lru_cache(maxsize=1_024)
+def _wheel_name(text: str) -> str:
+    """The project that a wheel's name begins with. Raises InvalidWheelFilename."""
+    return parse_wheel_filename(f"{text}-1-py3-none-any.whl")[0]
 
 
 @lru_cache(maxsize=4_096)
@@ -172,6 +184,8 @@ def _combinations(tags: str) -> int:
 
     Compressed tags are multiplied out when parsed, so those of a hostile name, too many, aren't.
     """
+    if not _FILENAME.fullmatch(tags):
+        raise InvalidWheelFilename(tags)
     count = math.prod(tag.count(".") + 1 for tag in tags.split("-"))
     if count <= MAX_TAGS:
         parse_wheel_filename(f"a-1-{tags}.whl")
@@ -181,14 +195,33 @@ def _combinations(tags: str) -> int:
 def _sdist_version(project: Project, filename: str, stem: str) -> str:
     # Names and versions of old sdists may both hold dashes (`zope-a-1.0-1`), so we cut where what stands
     # before is the project's name, as pip does.
-    cuts = (i for i, letter in enumerate(stem) if letter == "-")
-    cut = next((i for i in cuts if canonicalize_name(stem[:i]) == project.name), None)
-    if cut is None:
+    cut = stem.find("-")
+    while cut >= 0 and _canonical_name(stem[:cut]) != project.name:
+        cut = stem.find("-", cut + 1)
+    if cut < 0:
         raise Malformed(f"{shown(filename)} isn't an sdist of {shown(project.name)}.")
+    version = _canonical_version(stem[cut + 1 :])
+    if version is None:
+        raise Outdated(f"{shown(filename)} has no version that PEP 440 knows.")
+    return version
+
+
+@lru_cache(maxsize=1_024)
+def _canonical_name(text: str) -> str:
+    return canonicalize_name(text)
+
+
+@lru_cache(maxsize=4_096)
+def _canonical_version(text: str) -> str | None:
     try:
-        return str(Version(stem[cut + 1 :]))
+        return str(Version(text))
     except InvalidVersion:
-        raise Outdated(f"{shown(filename)} has no version that PEP 440 knows.") from None
+        return None
+
+
+def _refuse_foreign_characters(filename: str) -> None:
+    if not _FILENAME.fullmatch(filename):
+        raise Malformed(f"{shown(filename)} has characters that no wheel or sdist has in its name.")
 
 
 def _refuse_foreign_letters(text: str) -> None:

@@ -53,7 +53,8 @@ class _File(msgspec.Struct, rename="kebab", omit_defaults=True):
     hashes: dict[str, str]
     requires_python: str | UnsetType = UNSET
     size: int | UnsetType = UNSET
-    upload_time: str | UnsetType = UNSET
+    upload_time: datetime | UnsetType = UNSET
+    """UTC, which is written as PEP 700 wants it: with a Z, microseconds where there are any."""
     yanked: bool | str = False
     core_metadata: dict[str, str] | UnsetType = UNSET
     dist_info_metadata: dict[str, str] | UnsetType = UNSET
@@ -191,7 +192,7 @@ def _files(
                 hashes={digest.algorithm: digest.hex for digest in artifact.digests},
                 requires_python=artifact.requires_python or UNSET,
                 size=UNSET if artifact.size is None else artifact.size,
-                upload_time=_stamp(artifact.published) if artifact.published else UNSET,
+                upload_time=artifact.published or UNSET,
                 yanked=(reason or True) if reason is not None else False,
                 core_metadata=metadata,
                 dist_info_metadata=metadata,
@@ -245,7 +246,7 @@ def _anchor(file: _File) -> str:
     if file.provenance is not UNSET:
         attributes["data-provenance"] = file.provenance
     if file.upload_time is not UNSET:
-        attributes["data-upload-time"] = file.upload_time
+        attributes["data-upload-time"] = _stamp(file.upload_time)
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
     return f"<a {written}>{escape(file.filename)}</a><br>"
 
