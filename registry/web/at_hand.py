@@ -24,7 +24,7 @@ from registry.web.heads import BareHead
 from registry.web.health import Metrics
 from registry.web.meaning import Meaning, cache_control, is_publishing
 from registry.web.ranges import Span
-from registry.web.replies import Reply, bytes_reply, file_fields, file_reply, index_reply
+from registry.web.replies import Reply, bytes_reply, file_fields, file_reply, in_pieces, index_reply
 from registry.web.site import Site
 
 _NOT_PLAIN = (hdrs.EXPECT, hdrs.UPGRADE)
@@ -106,7 +106,7 @@ class AtHand:
         else:
             representation = self._meaning.representation(ecosystem, ask, request)
             index = self._gateway.index_at_once(ask, representation, root)
-            if index is None or index.rendition.path:
+            if index is None or in_pieces(request, index.rendition):
                 return None
             found = index_reply(request, index, cache_control(request), self._meaning.vary(ecosystem))
         return None if found is None else Given(found, name, began)

@@ -20,8 +20,9 @@ from registry.web.at_hand import AtHand, Delivery, Given
 from registry.web.door import Door
 from registry.web.files import SMALL, open_file, read_span, send_span
 from registry.web.heads import BareHead
+from registry.web.pieces import PIECE, push, push_rest
 
-TOGETHER = 32 * 1024
+TOGETHER = PIECE
 """Bytes of a body up to which it is copied behind its head, which is cheaper than a second system call."""
 
 journal = logging.getLogger("registry.web")
@@ -104,15 +105,19 @@ class Connection(web.RequestHandler):
                 self._begin()
                 self._waiter = None
                 return True
-            pieces = given.what.encoded(last=message.should_close)
+            head_bytes, body = given.what.encoded(last=message.should_close)
         except RegistryError:  # the application comes to the same, and tells
             return False
         except Exception:  # noqa: BLE001  a defect; the application answers, if only with a 500
             journal.exception("what is at hand could not be given")
             return False
         self._begin()
-        _write(transport, pieces)
-        self._end(turn)
+        rest = _write(transport, head_bytes, body)
+        if rest:
+            self._waiter = None
+            self._sending = self._loop.create_task(self._send_rest(turn, transport, rest))
+        else:
+            self._end(turn)
         return True
 
     def _begin(self) -> None:
@@ -136,8 +141,15 @@ class Connection(web.RequestHandler):
         except (RegistryError, asyncio.CancelledError):
             self._give_back(turn)
             return
-        reply = delivery.reply._replace(body=body)
-        _write(transport, reply.encoded(last=turn.message.should_close))
+        _write(transport, *delivery.reply._replace(body=body).encoded(last=turn.message.should_close))
+        self._end(turn)
+
+    async def _send_rest(self, turn: _Turn, transport: asyncio.Transport, rest: memoryview) -> None:
+        """What of a large body the socket didn't take at once."""
+        try:
+            await push_rest(transport, rest, self._drain_helper)
+        except ConnectionError:
+            transport.abort()
         self._end(turn)
 
     async def _send(self, turn: _Turn, transport: asyncio.Transport, delivery: Delivery) -> None:
@@ -147,9 +159,9 @@ class Connection(web.RequestHandler):
             self._give_back(turn)
             return
         with file:
-            _write(transport, delivery.reply.encoded(last=turn.message.should_close))
+            _write(transport, *delivery.reply.encoded(last=turn.message.should_close))
             try:
-                await send_span(transport, file, delivery.span)
+                await send_span(transport, file, delivery.span, self._drain_helper)
             except OSError:
                 transport.abort()
         self._end(turn)
@@ -200,13 +212,13 @@ class Connection(web.RequestHandler):
             waiter.set_result(None)
 
 
-def _write(transport: asyncio.Transport, pieces: tuple[bytes, bytes]) -> None:
-    head, body = pieces
-    if len(body) > TOGETHER:
-        transport.write(head)
-        transport.write(body)
-    else:
+def _write(transport: asyncio.Transport, head: bytes, body: bytes) -> memoryview:
+    """Write them; gives what of a large body must wait for the client."""
+    if len(body) <= TOGETHER:
         transport.write(head + body)
+        return memoryview(b"")
+    transport.write(head)
+    return push(transport, memoryview(body))
 
 
 def connections(

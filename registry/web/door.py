@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import sys
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -24,6 +25,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from registry.settings.kinds import Network
+from registry.web.pieces import PIECE
 
 HEAD_SECONDS = 15.0
 PER_ADDRESS = 600
@@ -34,6 +36,8 @@ SLOWEST = 1024
 
 READ = 256 * 1024
 """Bytes that are read from a connection at a time, at most."""
+TLS_READ = 32 * 1024
+"""The same over TLS, where each connection keeps as much for as long as it lasts."""
 BACKLOG = 1024
 GONE = 499
 """The status in the metrics of a request whose client left before the answer."""
@@ -153,6 +157,7 @@ class Guard(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it, and wait for the first head."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=PIECE)  # its own is up to half a megabyte
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         self._let_in = self._door.enter(self, transport)
@@ -307,6 +312,8 @@ class GuardedSite(web.SockSite):
         that accept from it."""
         self._at_once = 1 if shared else BACKLOG
         super().__init__(runner, sock, backlog=BACKLOG, ssl_context=tls)
+        if tls is not None:
+            sslproto.SSLProtocol.max_size = TLS_READ
         self._guarded = (door, make, sock, tls)
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from registry.errors import RegistryError, Unavailable
 from registry.pipeline.answers import FileAnswer
+from registry.web.pieces import Drain
 from registry.web.ranges import Span
 from registry.web.reading import READING, Reader, unreadable
 from registry.web.replies import Reply, file_reply
@@ -56,9 +57,9 @@ class _LargeFile(web.StreamResponse):
             return await super().prepare(request)
         with open_file(self._path) as file:
             writer = await super().prepare(request)
-            if request.transport is None:
+            if writer is None or request.transport is None:
                 raise ConnectionResetError("The client has left.")
-            await send_span(request.transport, file, self._span)
+            await send_span(request.transport, file, self._span, writer.drain)
             return writer
 
 
@@ -88,12 +89,12 @@ class _DistantFile(web.StreamResponse):
         return writer
 
 
-async def send_span(transport: asyncio.Transport, file: BinaryIO, span: Span) -> None:
+async def send_span(transport: asyncio.Transport, file: BinaryIO, span: Span, drain: Drain) -> None:
     """Send that part of a file after its head. Where it ends early the connection is broken: a short file
     must not look complete. Raises ConnectionError, OSError."""
     sent = 0
     try:
-        sent = await send_file(transport, file, span.start, span.length)
+        sent = await send_file(transport, file, span.start, span.length, drain)
     finally:
         if sent != span.length:
             transport.abort()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from isal import igzip
 
 from registry.errors import Unavailable
 from registry.model.indexes import Rendition
+from registry.web.pieces import PACKED_PIECE, unpacked, write_pieces
 from registry.web.sendfile import send_file
-
-PIECE = 256 * 1024
 
 
 class PackedResponse(web.StreamResponse):
@@ -51,17 +48,12 @@ class PackedResponse(web.StreamResponse):
         return self._payload_writer
 
     async def _send(self, request: web.BaseRequest, file: BinaryIO) -> int:
-        await super().prepare(request)
-        if request.transport is None:
+        writer = await super().prepare(request)
+        if writer is None or request.transport is None:
             raise ConnectionResetError("The client has left.")
-        return await send_file(request.transport, file, 0, self._rendition.packed)
+        return await send_file(request.transport, file, 0, self._rendition.packed, writer.drain)
 
     async def _send_unpacked(self, request: web.BaseRequest, file: BinaryIO) -> int:
         writer = await super().prepare(request)
         assert writer is not None
-        sent = 0
-        with igzip.IGzipFile(fileobj=file, mode="rb") as plain:  # type: ignore[no-untyped-call]
-            while piece := await asyncio.to_thread(plain.read, PIECE):
-                await writer.write(piece)
-                sent += len(piece)
-        return sent
+        return await write_pieces(writer, unpacked(iter(lambda: file.read(PACKED_PIECE), b"")))

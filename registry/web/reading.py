@@ -15,9 +15,8 @@ from typing import Self
 
 from registry.errors import Unavailable
 from registry.model.ports import Place
+from registry.web.pieces import PIECE
 
-PIECE = 32 * 1024
-"""Bytes that are read and sent at a time: what one client that doesn't read may take of the memory."""
 READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

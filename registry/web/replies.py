@@ -18,6 +18,7 @@ from registry.model.indexes import Rendition
 from registry.pipeline.answers import FileAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.web.heads import Head
+from registry.web.pieces import LARGE
 from registry.web.ranges import Span, parse_range
 
 FILE_TYPE = "application/octet-stream"
@@ -66,7 +67,8 @@ def takes_bytes(request: Head, sha256: str, size: int) -> bool:
 def index_reply(
     request: Head, answer: IndexAnswer, cache_control: str, vary: str = "Accept, Accept-Encoding"
 ) -> Reply:
-    """A rendered index, or the 304 that says the client has it. Without a body where that lies in a file."""
+    """A rendered index, or the 304 that says the client has it. Without a body where that is sent in pieces
+    that are made on the way."""
     rendition = answer.rendition
     fields: dict[str, str] = {
         hdrs.ETAG: rendition.etag,
@@ -81,18 +83,18 @@ def index_reply(
         fields["Warning"] = '110 - "the source could not be asked; this is what it said last"'
     if matches(request, rendition.etag):
         return Reply(304, fields)
-    if rendition.path:
+    if in_pieces(request, rendition):
         return Reply(200, fields)
     if accepts_gzip(request):
         fields[hdrs.CONTENT_ENCODING] = "gzip"
         return Reply(200, fields, rendition.gzipped)
-    return Reply(200, fields, unpacked(rendition))
+    return Reply(200, fields, igzip.decompress(rendition.gzipped))  # type: ignore[no-untyped-call]
 
 
-def unpacked(rendition: Rendition) -> bytes:
-    """The body as it was before gzip, for the few clients that don't take it."""
-    body: bytes = igzip.decompress(rendition.gzipped)  # type: ignore[no-untyped-call]
-    return body
+def in_pieces(request: Head, rendition: Rendition) -> bool:
+    """Whether the body of an index is never in memory whole: it lies in a file, or is large and this client,
+    one of few, doesn't take it as it is kept."""
+    return bool(rendition.path) or (rendition.size > LARGE and not accepts_gzip(request))
 
 
 def bytes_reply(

@@ -9,21 +9,26 @@ from aiohttp import hdrs, web
 from registry.pipeline.answers import FactsAnswer
 from registry.pipeline.rendering import IndexAnswer
 from registry.web.packed import PackedResponse
-from registry.web.replies import FILE_TYPE, Reply, accepts_gzip, index_reply
+from registry.web.pieces import LARGE, PACKED_PIECE, InPieces, cut, unpacked
+from registry.web.replies import FILE_TYPE, Reply, accepts_gzip, in_pieces, index_reply
 
 
 def rendition_response(
     request: web.BaseRequest, answer: IndexAnswer, cache_control: str, vary: str = "Accept, Accept-Encoding"
 ) -> web.StreamResponse:
     """A rendered index, or the 304 that says the client has it."""
-    reply = index_reply(request, answer, cache_control, vary)
-    if reply.status == 200 and answer.rendition.path:
-        return PackedResponse(answer.rendition, reply.fields, unpack=not accepts_gzip(request))
-    return response_of(reply)
+    reply, rendition = index_reply(request, answer, cache_control, vary), answer.rendition
+    if reply.status != 200 or not in_pieces(request, rendition):
+        return response_of(reply)
+    if rendition.path:
+        return PackedResponse(rendition, reply.fields, unpack=not accepts_gzip(request))
+    return InPieces(200, reply.fields, rendition.size, unpacked(cut(rendition.gzipped, PACKED_PIECE)))
 
 
-def response_of(reply: Reply) -> web.Response:
+def response_of(reply: Reply) -> web.StreamResponse:
     """A reply as a response of the HTTP library."""
+    if len(reply.body) > LARGE:
+        return InPieces(reply.status, reply.fields, len(reply.body), cut(reply.body))
     return web.Response(status=reply.status, headers=reply.fields, body=reply.body or None)
 
 

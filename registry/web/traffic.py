@@ -207,7 +207,7 @@ class Traffic:
         return _passed_on(await self._publishing.amend(ask, target.method, path_only, body, client))
 
 
-def _varying(reply: Reply) -> web.Response:
+def _varying(reply: Reply) -> web.StreamResponse:
     """A document that comes in several forms."""
     reply.fields[hdrs.VARY] = "Accept"
     return response_of(reply)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -24,10 +26,11 @@ STANDING = {place_of(name) for name in ("checkpoints", "neighbours", "quota", "s
 """Leases that one of the workers holds all the time."""
 
 
+@dataclass
 class Crew(House):
-    """A house whose appliance is a program of several processes."""
+    """A house whose appliance is a program of several processes, or of one."""
 
-    workers = 2
+    workers: int = 2
 
     async def start(self) -> None:
         """Run it until its workers serve."""
@@ -53,7 +56,7 @@ class Crew(House):
             self.parent = subprocess.Popen(  # noqa: ASYNC220  it takes a moment, and nothing else is to do
                 (sys.executable, "-m", "registry", "serve"), env=environ, cwd=self.folder, stderr=journal
             )
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=self.tls or True)
         self._session = await self._running.enter_async_context(aiohttp.ClientSession(connector=connector))
         await self.all_serve()
 
@@ -84,7 +87,7 @@ class Crew(House):
     @property
     def pids(self) -> list[int]:
         """The workers."""
-        return children(self.parent.pid)
+        return children(self.parent.pid) if self.workers > 1 else [self.parent.pid]
 
     @property
     def journal(self) -> str:
@@ -129,10 +132,15 @@ def children(pid: int) -> list[int]:
 
 @asynccontextmanager
 async def open_crew(
-    folder: Path, upstream: LyingUpstream, environ: Mapping[str, str] | None = None
+    folder: Path,
+    upstream: LyingUpstream,
+    environ: Mapping[str, str] | None = None,
+    *,
+    workers: int = 2,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Crew]:
     """A crew with everything around it, and the proof that nothing in it went wrong unnoticed."""
-    crew = Crew(folder, upstream, dict(environ or {}))
+    crew = Crew(folder, upstream, dict(environ or {}), tls=tls, workers=workers)
     async with crew.pypiserver.serving(), crew.verdaccio.serving():
         try:
             await crew.start()

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class House:
     environ: dict[str, str] = field(default_factory=dict)
     """More settings."""
     clock: FixedClock = field(default_factory=FixedClock)
+    tls: ssl.SSLContext | None = None
+    """What its clients trust, where it speaks TLS."""
 
     def __post_init__(self) -> None:
         self.pypiserver, self.verdaccio = Pypiserver(), Verdaccio()
@@ -100,7 +103,7 @@ class House:
 
     @property
     def root(self) -> str:
-        return f"http://{self.address[0]}:{self.address[1]}"
+        return f"http{'s' if self.tls else ''}://{self.address[0]}:{self.address[1]}"
 
     @property
     def admin(self) -> dict[str, str]:

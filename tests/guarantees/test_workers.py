@@ -39,23 +39,29 @@ async def intact(house: House) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("clients", "size"),
-    [(100, 2_000_000), pytest.param(500, 50_000_000, marks=pytest.mark.long)],
-    ids=["a hundred", "five hundred for 50 MB"],
+    ("clients", "size", "workers"),
+    [
+        (100, 2_000_000, 2),
+        pytest.param(500, 50_000_000, 1, marks=pytest.mark.long),
+        pytest.param(500, 50_000_000, 2, marks=pytest.mark.long),
+    ],
+    ids=["a hundred", "five hundred for 50 MB at one worker", "five hundred for 50 MB at two"],
 )
 async def test_a_crowd_at_all_workers_for_one_cold_wheel_makes_one_request(
-    crew: Crew, upstream: LyingUpstream, clients: int, size: int
+    tmp_path: Path, upstream: LyingUpstream, clients: int, size: int, workers: int
 ) -> None:
+    """L1, as it is written with `--long`."""
     wheel = make_wheel("heavy", "1.0", padding=size)
     upstream.add(wheel)
-    path = await crew.learn(wheel)
-    upstream.lie(faults.late(0.5), "/files/*")
-    got = await asyncio.gather(*(_digest(crew, path) for _ in range(clients)))
-    assert set(got) == {hashlib.sha256(wheel.data).hexdigest()}
-    assert len(upstream.asked("/files/*")) == 1
-    assert len(crew.rows("delivery")) == clients
-    assert len(crew.rows("ingest")) == 1
-    assert await intact(crew)
+    async with open_crew(tmp_path, upstream, workers=workers) as crew:
+        path = await crew.learn(wheel)
+        upstream.lie(faults.late(0.5), "/files/*")
+        got = await asyncio.gather(*(_digest(crew, path) for _ in range(clients)))
+        assert set(got) == {hashlib.sha256(wheel.data).hexdigest()}
+        assert len(upstream.asked("/files/*")) == 1
+        assert len(crew.rows("delivery")) == clients
+        assert len(crew.rows("ingest")) == 1
+        assert await intact(crew)
 
 
 async def _digest(crew: Crew, path: str) -> str:

@@ -220,6 +220,24 @@ async def test_who_takes_nothing_of_an_answer_is_dropped_and_others_are_not(worl
         assert await one_answer(reader) == b"hello"
 
 
+async def test_who_takes_less_than_the_least_rate_is_dropped_in_the_middle(world: World) -> None:
+    """L5: a few bytes now and then don't keep an answer."""
+    await world.start(slowest=10 * 2**20)
+    reader, writer = await world.connect(limit=1024)
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    writer.write(HEAD.replace(b"/ ", b"/large ", 1))
+    taken = 0
+    async with asyncio.timeout(20):
+        try:
+            while world.door.connections:
+                taken += len(await reader.read(512))
+                await asyncio.sleep(0.01)
+        except ConnectionError:
+            pass
+    assert 0 < taken < len(LARGE)
+
+
 async def test_who_takes_an_answer_in_time_gets_all_of_it(world: World) -> None:
     await world.start(slowest=1024)
     reader, writer = await world.connect()

@@ -25,7 +25,7 @@ from tests.web.wire import Wire, request
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How the bytes come from the disk to the client."""
 
-    async def sendfile(transport: Any, file: Any, offset: int, count: int) -> int:
+    async def sendfile(transport: Any, file: Any, offset: int, count: int, _drain: Any) -> int:
         data = os.pread(file.fileno(), count, offset)
         await transport.wire.write(data)
         return len(data)
@@ -134,7 +134,7 @@ async def test_a_volume_that_fails_halfway_breaks_the_connection(
         pytest.skip("has no half")
     if way == "by sendfile":
 
-        async def sendfile(transport: Any, file: Any, offset: int, count: int) -> int:
+        async def sendfile(transport: Any, file: Any, offset: int, count: int, _drain: Any) -> int:
             await transport.wire.write(os.pread(file.fileno(), count // 2, offset))
             raise OSError(code, os.strerror(code))
 

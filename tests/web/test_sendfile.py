@@ -37,7 +37,9 @@ class Server:
         writer.write(b"headers")
         try:
             with self.path.open("rb", buffering=0) as opened:
-                self.ended.set_result(await send_file(self.transport, opened, self.start, self.length))
+                self.ended.set_result(
+                    await send_file(self.transport, opened, self.start, self.length, writer.drain)
+                )
         except ConnectionError as error:
             self.ended.set_exception(error)
         finally:
