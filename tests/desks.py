@@ -28,6 +28,8 @@ from registry.pipeline.operations import Check, Operations
 from registry.pipeline.petition_operations import PetitionOperations
 from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
+from registry.pipeline.singleflight import NoOthers
+from registry.pipeline.timekeeping import Timekeeper
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.storage.name_lists import NameLists
 from registry.web.api.desk import Desk
@@ -39,6 +41,7 @@ from tests.fakes import (
     BlobsInDirectory,
     CatalogueInMemory,
     CheckpointsInMemory,
+    ClockMarksInMemory,
     KeyInHand,
     OfflineSwitchInMemory,
     PetitionsInMemory,
@@ -155,6 +158,7 @@ class DeskWorld:
             ),
             operations=self.operations,
             audit=self.audit,
+            clock=Timekeeper(self.clock, ClockMarksInMemory(self.log), NoOthers()),
             recalls=self.recalls,
             offline=self.offline,
             cache=self.cache,

@@ -27,6 +27,7 @@ from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
 from registry.model.indexes import Document, Status
 from registry.model.listings import Listing
+from registry.model.moments import Mark
 from registry.model.names import Project
 from registry.model.petitions import Petition, PetitionState
 from registry.model.warehouse import Kept, Taken, Verified
@@ -41,11 +42,12 @@ HOUR = timedelta(hours=1)
 
 
 class FixedClock:
-    """A clock that is moved by hand."""
+    """A machine's clock that is moved by hand."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)) -> None:
         self._now = now
         self._seconds = 1_000.0
+        self._boots = 1
 
     def now(self) -> datetime:
         return self._now
@@ -57,6 +59,17 @@ class FixedClock:
         step = timedelta(**time)
         self._now += step
         self._seconds += step.total_seconds()
+
+    def running(self) -> tuple[str, float]:
+        return f"boot {self._boots}", self._seconds
+
+    def set(self, **time: float) -> None:
+        """Somebody sets it: it moves, and no time has gone by."""
+        self._now += timedelta(**time)
+
+    def boot(self) -> None:
+        """The machine was off, nobody knows for how long."""
+        self._boots, self._seconds = self._boots + 1, 30.0
 
 
 class LogInMemory:
@@ -666,6 +679,28 @@ class OfflineSwitchInMemory:
     async def turn(self, *, on: bool, event: Event) -> None:
         self.log.append(event)
         self.on = on
+
+
+class ClockMarksInMemory:
+    """ClockMarks."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._log = log
+        self._mark: Mark | None = None
+
+    def kept(self) -> Mark | None:
+        return self._mark
+
+    def logged(self) -> datetime | None:
+        return self._log.rows[-1].event.at if self._log.rows else None
+
+    def keep(self, mark: Mark) -> None:
+        if self._mark is None or self._mark.accepted <= mark.accepted:
+            self._mark = mark
+
+    async def settle(self, mark: Mark, event: Event) -> None:
+        self._log.append(event)
+        self._mark = mark
 
 
 class PetitionsInMemory:

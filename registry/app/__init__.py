@@ -28,11 +28,11 @@ async def assemble(
     around = around or Surroundings()
     async with AsyncExitStack() as stack:
         kept = await open_storage(settings, around.clock, stack)
-        audit = keep_proof(settings, kept, around.clock, stack)
+        audit = keep_proof(settings, kept, stack)
         people = await open_identity(settings, kept, around)
         sources = await open_sources(settings, kept, around, stack)
         policy = await join_policy(settings, kept, around)
         in_background(follow(kept, policy, [each.close for each in sources.outside]), stack)
         in_background(policy.warm(), stack)
-        line = lay_line(settings, kept, people, sources, policy, around.clock, stack)
-        yield open_web(settings, kept, people, sources, policy, line, audit, around.clock), policy
+        line = lay_line(settings, kept, people, sources, policy, stack)
+        yield open_web(settings, kept, people, sources, policy, line, audit), policy

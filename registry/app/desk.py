@@ -9,7 +9,6 @@ from registry.app.line import Line
 from registry.app.sources import Sources
 from registry.app.storage import Storage
 from registry.ecosystems import ECOSYSTEMS
-from registry.model.ports import Clock
 from registry.pipeline.advisory_operations import AdvisoryOperations
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.foresight import Foresight
@@ -38,13 +37,13 @@ def set_desk(
     health: Health,
     audit: AuditOperations,
     line: Line,
-    clock: Clock,
 ) -> Desk:
     """What admins can ask for and change."""
 
     async def policy_sound() -> str | None:
         return "; ".join(policy.problems) or None
 
+    clock = kept.clock
     operations = Operations(
         ecosystems=ECOSYSTEMS, log=kept.log, refusals=kept.refusals, catalogue=kept.catalogue
     )
@@ -89,6 +88,7 @@ def set_desk(
             switch=kept.offline, disconnect=[each.close for each in sources.outside], clock=clock
         ),
         audit=audit,
+        clock=clock,
         users=people.users,
         tokens=people.tokens,
         doctor=Examination(

@@ -34,13 +34,13 @@ async def open_identity(settings: Settings, kept: Storage, around: Surroundings)
     users = Users(
         settings.data / "htpasswd",
         kept.accounts,
-        around.clock,
+        kept.clock,
         alarm=kept.log.record,
         cost=around.password_cost,
         edition=kept.editions.people,
     )
     await users.ensure_admin(settings.data)
-    tokens = Tokens(kept.accounts, around.clock, kept.editions.people)
-    identify = Identify(users, tokens, ensure_admin_token(settings.data), around.clock)
+    tokens = Tokens(kept.accounts, kept.clock, kept.editions.people)
+    identify = Identify(users, tokens, ensure_admin_token(settings.data), kept.clock)
     signing_key = ensure_secret(settings.data / "keys" / "npm-signing-key.pem", RegistryKey.make)
     return Identity(users=users, tokens=tokens, identify=identify, secret=secret, signing_key=signing_key)

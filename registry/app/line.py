@@ -15,7 +15,6 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.identity.keys import replace_secret
 from registry.model.attestations import Judgement
 from registry.model.names import Project
-from registry.model.ports import Clock
 from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
 from registry.pipeline.auditing import Auditing
@@ -72,11 +71,10 @@ def lay_line(
     people: Identity,
     sources: Sources,
     policy: JoinedPolicy,
-    clock: Clock,
     stack: AsyncExitStack,
 ) -> Line:
     """Reading and writing, for every ecosystem."""
-    secret, npm = people.secret, ECOSYSTEMS["npm"]
+    clock, secret, npm = kept.clock, people.secret, ECOSYSTEMS["npm"]
     workers = Workers()
     stack.callback(workers.close)
 
@@ -112,8 +110,8 @@ def lay_line(
         editions=kept.editions.rows,
     )
     stack.push_async_callback(renderer.close)
-    attesting = _attesting(settings, kept, people, sources, clock)
-    vouching = _vouching(kept, sources, attesting, clock, stack)
+    attesting = _attesting(settings, kept, people, sources)
+    vouching = _vouching(kept, sources, attesting, stack)
     inspector = Inspector(kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget)
     adoptions = Adoptions(kept.volumes["public"], kept.database, kept.blobs["public"])
     verifier = Verifier(
@@ -215,7 +213,7 @@ def lay_line(
         auditing=Auditing(
             ecosystem=npm,
             policy=policy,
-            answers=_audit_answers(settings.npm_audit, kept, sources, clock),
+            answers=_audit_answers(settings.npm_audit, kept, sources),
             clock=clock,
         ),
         searching=Searching(
@@ -235,9 +233,7 @@ def _shelf(settings: Settings, people: Identity, stack: AsyncExitStack) -> Shelf
     return Shelf(settings.memory_cache, files, encoded, decoded)
 
 
-def _vouching(
-    kept: Storage, sources: Sources, attesting: Attesting, clock: Clock, stack: AsyncExitStack
-) -> Vouching:
+def _vouching(kept: Storage, sources: Sources, attesting: Attesting, stack: AsyncExitStack) -> Vouching:
     """Provenance of Python files; checking it has a process of its own, since it needs libraries of 60 MB."""
     checkers = Workers(processes=1)
     stack.callback(checkers.close)
@@ -257,29 +253,27 @@ def _vouching(
         judge=checked,
         assemble=assembled,
         signature=attesting.vouch,
-        clock=clock,
+        clock=kept.clock,
     )
 
 
-def _audit_answers(setting: str, kept: Storage, sources: Sources, clock: Clock) -> Answers | None:
+def _audit_answers(setting: str, kept: Storage, sources: Sources) -> Answers | None:
     imported = ImportedAnswers(ECOSYSTEMS["npm"], kept.advisories)
-    upstream = UpstreamAnswers(sources.npm_services, clock)
+    upstream = UpstreamAnswers(sources.npm_services, kept.clock)
     if setting == "forward":
         return FirstThatCan(upstream, imported, lambda: kept.offline.on)
     return imported if setting == "local" else None
 
 
-def _attesting(
-    settings: Settings, kept: Storage, people: Identity, sources: Sources, clock: Clock
-) -> Attesting:
+def _attesting(settings: Settings, kept: Storage, people: Identity, sources: Sources) -> Attesting:
     """The keys of npm's upstream, kept over restarts, and our own."""
     path = settings.data / "keys" / "npm-upstream-keys.json"
 
     keys = UpstreamKeys(
         sources.npm_services,
-        clock,
+        kept.clock,
         kept=path.read_bytes() if path.exists() else None,
         keep=lambda document: replace_secret(path, document),
-        alarm=alarm_in(kept.log, clock),
+        alarm=alarm_in(kept.log, kept.clock),
     )
     return Attesting(sources.npm_services, keys, RegistryKey(people.signing_key))

@@ -24,7 +24,7 @@ async def join_policy(settings: Settings, kept: Storage, around: Surroundings) -
         log=kept.log,
         ecosystems=ECOSYSTEMS,
         known={name: _known_names(name, kept.names, around) for name in ECOSYSTEMS},
-        clock=around.clock,
+        clock=kept.clock,
         advisories=kept.advisories,
         copy=PolicyCopy(settings.data / "policy.last-good.toml"),
         edition=kept.editions.policy,

@@ -52,7 +52,7 @@ async def open_sources(
     settings: Settings, kept: Storage, around: Surroundings, stack: AsyncExitStack
 ) -> Sources:
     """The upstreams behind the egress guard, and the private back ends."""
-    clock, catalogue = around.clock, kept.catalogue
+    clock, catalogue = kept.clock, kept.catalogue
     pypi, npm = ECOSYSTEMS["pypi"], ECOSYSTEMS["npm"]
     homes = await upstream_homes(settings, around.environ)
     tls, proxies = tls_context(around.environ, settings.ca_file), Proxies.read(around.environ)

@@ -15,11 +15,12 @@ from registry.app.background import in_background, in_one_process
 from registry.errors import ConfigurationError, RegistryError
 from registry.identity.log_keys import LogKeys
 from registry.model.events import Event, Kind
-from registry.model.ports import Clock, Leases
+from registry.model.ports import Clock, Leases, MachineClock
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.singleflight import NoOthers
 from registry.pipeline.starvation import Starvation
+from registry.pipeline.timekeeping import Timekeeper
 from registry.settings import Settings
 from registry.sources.hosts import Alarm
 from registry.storage.accounts import Accounts
@@ -28,6 +29,7 @@ from registry.storage.attestations import Attestations
 from registry.storage.blobs import Blobs
 from registry.storage.catalogue import Catalogue
 from registry.storage.checkpoints import Checkpoints
+from registry.storage.clock_marks import ClockMarks
 from registry.storage.database import Database
 from registry.storage.documents import Documents
 from registry.storage.editions import SharedEditions
@@ -53,8 +55,9 @@ journal = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """Where things are kept."""
+    """Where things are kept, and since when."""
 
+    clock: Timekeeper
     database: Database
     editions: SharedEditions
     leases: Leases
@@ -75,7 +78,7 @@ class Storage:
     """On the volume of public files."""
 
 
-async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
+async def open_storage(settings: Settings, machine: MachineClock, stack: AsyncExitStack) -> Storage:
     """Open what is kept. A volume that isn't there is named by /-/ready and stops nothing else."""
     for directory in (settings.data, settings.data / "keys", settings.data / "spool"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,6 +87,9 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     stack.callback(database.close)
     editions, leases = _among_processes(settings, stack)
     log = ProvenanceLog(database)
+    clock = Timekeeper(machine, ClockMarks(database), leases)
+    stack.push_async_callback(clock.close)
+    in_background(clock.tend(alarm_in(log, clock)), stack)
     volumes = {
         "public": Volume(settings.volume, database),
         "private": Volume(
@@ -99,6 +105,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     stack.push_async_callback(documents.close)
     uses = editions if settings.workers > 1 else None
     return Storage(
+        clock=clock,
         database=database,
         editions=editions,
         leases=leases,
@@ -144,17 +151,17 @@ def _sweep(spool: Path) -> None:
                 path.unlink()
 
 
-def keep_proof(settings: Settings, kept: Storage, clock: Clock, stack: AsyncExitStack) -> AuditOperations:
+def keep_proof(settings: Settings, kept: Storage, stack: AsyncExitStack) -> AuditOperations:
     """The log's checkpoints: one at the start, more as it grows, one at the end."""
     audit = AuditOperations(
         checkpoints=Checkpoints(kept.database),
         keys=LogKeys(settings.data / "keys" / "log-key"),
         log=kept.log,
-        clock=clock,
+        clock=kept.clock,
     )
     stack.push_async_callback(audit.seal)
     in_background(in_one_process(kept.leases, "checkpoints", audit.tend), stack)
-    starvation = Starvation(kept.database.backlog, alarm_in(kept.log, clock))
+    starvation = Starvation(kept.database.backlog, alarm_in(kept.log, kept.clock))
     in_background(in_one_process(kept.leases, "starvation", starvation.tend), stack)
     return audit
 

@@ -11,7 +11,6 @@ from registry.app.sources import Sources
 from registry.app.storage import Storage, volume_probe
 from registry.ecosystems import ECOSYSTEMS
 from registry.model.decisions import Decision
-from registry.model.ports import Clock
 from registry.pipeline.audit_operations import AuditOperations
 from registry.pipeline.inforce import JoinedPolicy
 from registry.settings import Settings
@@ -38,7 +37,6 @@ def open_web(
     policy: JoinedPolicy,
     line: Line,
     audit: AuditOperations,
-    clock: Clock,
 ) -> Application:
     """HTTP in."""
     site = Site(settings.public_url, tuple(settings.hosts), settings.trusted_proxies)
@@ -63,7 +61,7 @@ def open_web(
         spool_directory=settings.data / "spool",
         upload_limit=settings.upload_limit,
     )
-    desk = set_desk(settings, kept, people, sources, policy, health, audit, line, clock)
+    desk = set_desk(settings, kept, people, sources, policy, health, audit, line)
 
     async def standing(decision: Decision) -> Decision:
         subject = decision.subject
@@ -105,6 +103,7 @@ def _probes(kept: Storage, sources: Sources) -> dict[str, Probe]:
 
     return {
         "database": database_ready,
+        "clock": kept.clock.probe,
         "volume": volume_probe(kept.volumes["public"]),
         "private store": volume_probe(kept.volumes["private"]),
         "pypiserver": sources.pypiserver.probe,

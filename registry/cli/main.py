@@ -11,6 +11,7 @@ from registry.cli.backup import backup
 from registry.cli.cache import cache
 from registry.cli.check import check
 from registry.cli.client_config import client_config
+from registry.cli.clock import clock
 from registry.cli.doctor import doctor
 from registry.cli.offline_switch import offline
 from registry.cli.policy import policy
@@ -47,6 +48,7 @@ for command in (
     cache,
     backup,
     offline,
+    clock,
     doctor,
     client_config,
     private,

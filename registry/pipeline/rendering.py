@@ -69,6 +69,8 @@ class Shelved(msgspec.Struct, frozen=True):
     refused: Refusal | None
     revision: str
     sha256: str
+    made: datetime
+    """It isn't right before this either: the time may be set back."""
     until: datetime | None
     """When a hold ends and this is no longer right."""
     edition: int
@@ -242,8 +244,8 @@ class Renderer:
             return None
         if entry.revision != self._policy.current.revision:
             return None
-        due = entry.until is not None and self._clock.now() >= entry.until
-        return None if due else entry
+        now = self._clock.now()
+        return entry if entry.made <= now and (entry.until is None or now < entry.until) else None
 
     async def _put(
         self, project: Project, key: tuple[str, ...], prepared: Prepared, sha256: str, edition: int
@@ -256,6 +258,7 @@ class Renderer:
             prepared.refused,
             prepared.revision,
             sha256,
+            self._clock.now(),
             prepared.changes_at,
             edition,
         )

@@ -15,6 +15,7 @@ from registry.model.ports import (
     Blobs,
     Catalogue,
     Checkpoints,
+    ClockMarks,
     Documents,
     OfflineSwitch,
     Petitions,
@@ -27,6 +28,7 @@ from registry.storage.accounts import Accounts as StoredAccounts
 from registry.storage.adoptions import Adoptions as StoredAdoptions
 from registry.storage.advisories import Advisories as StoredAdvisories
 from registry.storage.checkpoints import Checkpoints as StoredCheckpoints
+from registry.storage.clock_marks import ClockMarks as StoredMarks
 from registry.storage.neighbours import Neighbours
 from registry.storage.offline_switch import OfflineSwitch as StoredSwitch
 from registry.storage.petitions import Petitions as StoredPetitions
@@ -54,6 +56,7 @@ class Ports:
     warehouse: Warehouse
     adoptions: Adoptions
     offline: OfflineSwitch
+    marks: ClockMarks
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -76,6 +79,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             fakes.WarehouseInDirectory(catalogue, blobs, adoptions),
             adoptions,
             fakes.OfflineSwitchInMemory(log),
+            fakes.ClockMarksInMemory(log),
         )
         return
     async with opened(tmp_path) as storage:
@@ -100,4 +104,5 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             ),
             adopting,
             StoredSwitch(storage.database),
+            StoredMarks(storage.database),
         )

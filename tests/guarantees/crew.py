@@ -22,7 +22,7 @@ from tests.upstream import LyingUpstream
 
 NAMES = "\n".join(f"known-name-{number}" for number in range(50))
 
-STANDING = {place_of(name) for name in ("checkpoints", "neighbours", "quota", "starvation")}
+STANDING = {place_of(name) for name in ("checkpoints", "clock", "neighbours", "quota", "starvation")}
 """Leases that one of the workers holds all the time."""
 
 

@@ -5,14 +5,12 @@ Each port has a suite in `tests/contracts/` that every implementation passes, th
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
-
 from registry.model.ports.bytes import Adoptions, Blobs, Documents, Place, Shelf, Staging, Warehouse
 from registry.model.ports.decrees import Accounts, Advisories, OfflineSwitch, Petitions, PolicyStore
 from registry.model.ports.processes import Edition, Leases, ProjectEditions
 from registry.model.ports.records import Attestations, Catalogue, Checkpoints, ProvenanceLog, Refusals
 from registry.model.ports.sources import Publisher, Services, Source, Spool, Stock
+from registry.model.ports.time import Clock, ClockMarks, MachineClock
 
 __all__ = [
     "Accounts",
@@ -23,9 +21,11 @@ __all__ = [
     "Catalogue",
     "Checkpoints",
     "Clock",
+    "ClockMarks",
     "Documents",
     "Edition",
     "Leases",
+    "MachineClock",
     "OfflineSwitch",
     "Petitions",
     "Place",
@@ -42,13 +42,3 @@ __all__ = [
     "Stock",
     "Warehouse",
 ]
-
-
-class Clock(Protocol):
-    """The time; tests bring their own."""
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards."""

@@ -1,4 +1,4 @@
-"""Who asks, how the parts are, and whether upstreams are asked."""
+"""Who asks, how the parts are, what time it is, and whether upstreams are asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from registry.model.events import Client
+from registry.model.moments import Standing
 from registry.pipeline.offline_operations import Connectedness
 from registry.pipeline.operations import Check
 from registry.web.api.desk import Desk
@@ -49,6 +50,12 @@ class Disconnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     reason: str
 
 
+class ClockIsRight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why what the machine's clock says is the time."""
+
+    reason: str
+
+
 async def _whoami(_: Desk, __: Nothing, by: Client) -> WhoAmI:
     return WhoAmI.of(by)
 
@@ -64,6 +71,14 @@ async def _offline(desk: Desk, _: Nothing, __: Client) -> Connectedness:
 
 async def _offline_turn(desk: Desk, ask: Disconnection, by: Client) -> Connectedness:
     return await desk.offline.turn(on=ask.on, reason=ask.reason, by=by)
+
+
+async def _clock(desk: Desk, _: Nothing, __: Client) -> Standing:
+    return desk.clock.status()
+
+
+async def _clock_accept(desk: Desk, ask: ClockIsRight, by: Client) -> Standing:
+    return await desk.clock.accept(reason=ask.reason, by=by)
 
 
 APPLIANCE_ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
@@ -84,5 +99,14 @@ APPLIANCE_ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
         Disconnection,
         Connectedness,
         _offline_turn,
+    ),
+    Endpoint("GET", "/clock", "What the machine's clock says, and what counts", Nothing, Standing, _clock),
+    Endpoint(
+        "PUT",
+        "/clock",
+        "Declare what the machine's clock says right",
+        ClockIsRight,
+        Standing,
+        _clock_accept,
     ),
 )

@@ -19,6 +19,7 @@ from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.pipeline.rescan import Rescan
+from registry.pipeline.timekeeping import Timekeeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Desk:
     advisories: AdvisoryOperations
     operations: Operations
     audit: AuditOperations
+    clock: Timekeeper
     recalls: RecallOperations
     offline: OfflineOperations
     cache: CacheOperations

@@ -11,6 +11,7 @@ from registry.web.health import Health, Probe
 
 REMEDIES = {
     "database": "Look at the data directory's disk; `registry audit verify` says whether the log is whole.",
+    "clock": "Set the machine's clock and let the network keep it; `registry clock status` tells what it is.",
     "volume": "Mount the LAN volume that was there before, writable, with space on it.",
     "private store": "Look at the data directory's disk.",
     "policy": "Correct policy.toml; the last good policy is in force meanwhile.",

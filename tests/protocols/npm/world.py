@@ -23,7 +23,7 @@ from yarl import URL
 
 from registry.app import Surroundings, SystemClock, assemble
 from registry.appliance import back_ends
-from registry.model.ports import Clock
+from registry.model.ports import MachineClock
 from registry.settings import load_settings
 from registry.web.server import listen
 from tests.policy.worlds import KNOWN
@@ -174,7 +174,7 @@ async def appliance(
     *,
     config: str = "",
     policy: str = POLICY,
-    clock: Clock | None = None,
+    clock: MachineClock | None = None,
     **environ: str,
 ) -> AsyncIterator[Appliance]:
     """A gateway with a lying upstream; `config` is the text of registry.toml."""
