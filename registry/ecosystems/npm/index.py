@@ -9,19 +9,18 @@ asked for is SourceFailed.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import codecs
 import functools
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from registry.ecosystems.npm.names import is_tag, parse_version, tarball_name
+from registry.ecosystems.npm.names import is_tag, is_version, parse_version, tarball_name
 from registry.errors import SourceFailed
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Signature
 from registry.model.indexes import Document, Index
@@ -58,8 +57,6 @@ _SHASUM = re.compile(r"[0-9a-fA-F]{40}")
 
 _WORD = re.compile(r"[!-~]{1,512}")
 
-_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
-
 _SURROGATES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
     re.DOTALL,
@@ -70,10 +67,44 @@ class _Broken(Exception):
     """Why one version was left out, in a few words."""
 
 
-class _Facts(NamedTuple):
-    fields: Fields
-    dist: Fields
-    url: str
+class _Dist(msgspec.Struct, gc=False):
+    """`dist` of a manifest: whatever its source says, nothing of it checked."""
+
+    tarball: Any = None
+    integrity: Any = None
+    shasum: Any = None
+    signatures: Any = None
+    attestations: Any = None
+
+
+class _Scripts(msgspec.Struct, gc=False):
+    preinstall: Any = None
+    install: Any = None
+    postinstall: Any = None
+
+
+class Manifest(msgspec.Struct, gc=False):
+    """What policy and the file door need of one version, unchecked."""
+
+    dist: _Dist
+    name: Any = None
+    version: Any = None
+    deprecated: Any = None
+    scripts: _Scripts | None = None
+    has_install_script: Any = msgspec.field(name="hasInstallScript", default=None)
+    gypfile: Any = None
+    npm_user: Any = msgspec.field(name="_npmUser", default=None)
+
+    @property
+    def runs_scripts(self) -> bool:
+        """Whether installing would run code of the package; `hasInstallScript` is often left out."""
+        if self.has_install_script is True or self.gypfile is True:
+            return True
+        scripts = self.scripts
+        return scripts is not None and bool(scripts.preinstall or scripts.install or scripts.postinstall)
+
+
+_MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 def read_index(project: Project, document: Document) -> Index:
@@ -184,34 +215,47 @@ def moment(text: object) -> datetime | None:
         return None
 
 
-def runs_scripts(fields: Fields) -> bool:
-    """Whether installing would run code of the package; `hasInstallScript` is often left out."""
-    if value(fields.get("hasInstallScript")) is True or value(fields.get("gypfile")) is True:
-        return True
+def parse_manifest(raw: bytes | msgspec.Raw) -> Manifest:
+    """What one version says of itself. Values that can't be read, and those of odd kinds, count as missing.
+
+    Raises MsgspecError, UnicodeError and KeyError where it has no readable `dist`, RecursionError.
+    """
+    try:
+        return _MANIFEST.decode(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass  # one of its values, which may not matter
+    fields = FIELDS.decode(raw)
+    dist = FIELDS.decode(fields["dist"])
     scripts = value(fields.get("scripts"))
-    return isinstance(scripts, dict) and any(scripts.get(name) for name in _INSTALL_SCRIPTS)
+    return Manifest(
+        dist=_Dist(**{each: value(dist.get(each)) for each in _Dist.__struct_fields__}),
+        name=value(fields.get("name")),
+        version=value(fields.get("version")),
+        deprecated=value(fields.get("deprecated")),
+        scripts=msgspec.convert(scripts, _Scripts) if isinstance(scripts, dict) else None,
+        has_install_script=value(fields.get("hasInstallScript")),
+        gypfile=value(fields.get("gypfile")),
+        npm_user=value(fields.get("_npmUser")),
+    )
 
 
-def announced_digests(dist: Fields) -> tuple[Digest, ...]:
+def announced_digests(integrity: object, shasum: object) -> tuple[Digest, ...]:
     """The digests in `integrity` (SRI, several) and `shasum`, the strongest first.
 
     An algorithm nobody knows is passed over; two answers for one algorithm raise ValueError.
     """
-    found: dict[str, str] = {}
-    integrity = value(dist.get("integrity"))
+    found: dict[str, Digest] = {}
     entries = [_sri(entry) for entry in integrity.split()] if isinstance(integrity, str) else []
-    shasum = value(dist.get("shasum"))
     if isinstance(shasum, str) and _SHASUM.fullmatch(shasum):
         entries.append(Digest("sha1", shasum.lower()))
     for digest in entries:
-        if digest is not None and found.setdefault(digest.algorithm, digest.hex) != digest.hex:
+        if digest is not None and found.setdefault(digest.algorithm, digest) != digest:
             raise ValueError(f"it announces two {digest.algorithm} digests for one file")
-    return tuple(Digest(a, found[a]) for a in STRENGTH if a in found)
+    return tuple([found[algorithm] for algorithm in STRENGTH if algorithm in found])
 
 
-def announced_signatures(dist: Fields) -> tuple[Signature, ...]:
+def announced_signatures(entries: object) -> tuple[Signature, ...]:
     """The registry signatures in `dist.signatures`; an entry that can't be one is passed over."""
-    entries = value(dist.get("signatures"))
     found = entries if isinstance(entries, list) else []
     return tuple(
         Signature(each["keyid"], each["sig"])
@@ -227,36 +271,35 @@ def _is_word(text: object) -> bool:
 def _sri(entry: str) -> Digest | None:
     algorithm, _, rest = entry.partition("-")
     try:
-        raw = base64.b64decode(rest.partition("?")[0], validate=True)
+        raw = binascii.a2b_base64(rest.partition("?")[0], strict_mode=True)
     except (binascii.Error, ValueError):
         return None
     return Digest(algorithm, raw.hex()) if len(raw) == _DIGEST_SIZES.get(algorithm) else None
 
 
 def _artifact(project: Project, version: str, manifest: msgspec.Raw, times: Mapping[str, Any]) -> Artifact:
-    if parse_version(version) is None:
+    if not is_version(version):
         raise _Broken("it is not a version")
-    facts = _facts(project, version, manifest)
+    said = _said(project, version, manifest)
     try:
-        digests = announced_digests(facts.dist)
+        digests = announced_digests(said.dist.integrity, said.dist.shasum)
     except ValueError as error:
         raise _Broken(str(error)) from None
-    deprecated = value(facts.fields.get("deprecated"))
-    attestations = value(facts.dist.get("attestations"))
+    deprecated, attestations = said.deprecated, said.dist.attestations
     provenance = attestations.get("url") if isinstance(attestations, dict) else None
     return Artifact(
         project=project,
         filename=tarball_name(project, version),
         version=version,
-        url=facts.url,
+        url=said.dist.tarball,
         digests=digests,
         published=moment(times.get(version)),
         # `""` and `false` are how a deprecation is taken back; `true` is one without words.
         yanked=(deprecated if isinstance(deprecated, str) else "") if deprecated else None,
         provenance=provenance if isinstance(provenance, str) and is_plain_url(provenance) else "",
-        install_script=runs_scripts(facts.fields),
-        signatures=announced_signatures(facts.dist),
-        publisher=_publisher(value(facts.fields.get("_npmUser"))),
+        install_script=said.runs_scripts,
+        signatures=announced_signatures(said.dist.signatures),
+        publisher=_publisher(said.npm_user),
         carried=manifest,
     )
 
@@ -274,18 +317,16 @@ def _publisher(user: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:MAX_PUBLISHER]
 
 
-def _facts(project: Project, version: str, manifest: msgspec.Raw) -> _Facts:
+def _said(project: Project, version: str, raw: msgspec.Raw) -> Manifest:
     try:
-        fields = FIELDS.decode(manifest)
-        dist = FIELDS.decode(fields["dist"])
+        said = parse_manifest(raw)
     except (msgspec.MsgspecError, UnicodeError, KeyError, RecursionError):
         raise _Broken("its manifest has no readable 'dist'") from None
-    if value(fields.get("name")) != project.name or value(fields.get("version")) != version:
+    if said.name != project.name or said.version != version:
         raise _Broken("its manifest names another package or version")
-    url = value(dist.get("tarball"))
-    if not isinstance(url, str) or not is_plain_url(url):
+    if not isinstance(said.dist.tarball, str) or not is_plain_url(said.dist.tarball):
         raise _Broken("its tarball has no absolute http(s) address")
-    return _Facts(fields, dist, url)
+    return said
 
 
 def is_plain_url(url: str) -> bool:

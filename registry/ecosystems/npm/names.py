@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import nodesemver
 
@@ -129,6 +130,12 @@ def parse_version(text: str) -> nodesemver.SemVer | None:
     if parsed is None or max(parsed.major, parsed.minor, parsed.patch) > _LARGEST:
         return None
     return parsed
+
+
+@lru_cache(maxsize=16_384)
+def is_version(text: str) -> bool:
+    """Whether `parse_version` can read it; packages share many of theirs."""
+    return parse_version(text) is not None
 
 
 def version_key(text: str) -> tuple[object, ...] | None:

@@ -18,7 +18,7 @@ import msgspec
 import nodesemver
 
 from registry.ecosystems.npm.contents import read_manifest
-from registry.ecosystems.npm.index import FIELDS, Fields, announced_digests, runs_scripts, value
+from registry.ecosystems.npm.index import FIELDS, Fields, announced_digests, parse_manifest, value
 from registry.ecosystems.npm.names import (
     clean_version,
     is_tag,
@@ -74,7 +74,7 @@ def parse_document(project: Project, sent: bytes, tarball: IO[bytes]) -> Publica
         version=version,
         digests=digests,
         size=size,
-        install_script=runs_scripts(manifest),
+        install_script=parse_manifest(carried).runs_scripts,
         carried=carried,
     )
     document["versions"] = _encoded({version: msgspec.Raw(carried)})
@@ -146,7 +146,7 @@ def _decoded(piece: memoryview, *, last: bool) -> bytes:
 def _require_announced(dist: Fields, digests: tuple[Digest, ...]) -> None:
     ours = {digest.algorithm: digest.hex for digest in digests}
     try:
-        announced = announced_digests(dist)
+        announced = announced_digests(value(dist.get("integrity")), value(dist.get("shasum")))
     except ValueError as error:
         raise Malformed(f"The document's 'dist' can't be right: {error}.") from None
     if any(ours.get(digest.algorithm, digest.hex) != digest.hex for digest in announced):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from registry.ecosystems.npm.index import FIELDS, Fields, announced_signatures, moment, settled_tags, value
 from registry.ecosystems.npm.names import escaped_name
 from registry.ecosystems.npm.paths import artifact_path
-from registry.model.artifacts import Artifact
+from registry.model.artifacts import Artifact, Signature
 from registry.model.decisions import Refusal
 from registry.model.indexes import Index, Representation
 
@@ -27,6 +28,15 @@ ABBREVIATED = frozenset(
     "directories dist engines _hasShrinkwrap hasInstallScript cpu os libc funding _npmUser".split()
 )
 """What an installer needs of a version; `_npmUser` because pnpm reads its trust evidence there."""
+
+_Abbreviated = msgspec.defstruct(
+    "_Abbreviated",
+    [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in sorted(ABBREVIATED)],
+    gc=False,
+)
+"""The same as values that stay the bytes they are."""
+_ABBREVIATED = msgspec.json.Decoder(_Abbreviated)
+_SIGNATURES = msgspec.json.Decoder(tuple[Signature, ...])
 
 _VERSIONS = object()
 """Stands in a document for the versions, which are written one by one."""
@@ -101,11 +111,13 @@ def render_manifest(
 
 
 def _manifest(artifact: Artifact, base: str, files: str, *, abbreviated: bool = False) -> bytes:
-    fields = FIELDS.decode(artifact.carried)
     if abbreviated:
-        fields = {key: raw for key, raw in fields.items() if key in ABBREVIATED}
+        short: Any = _ABBREVIATED.decode(artifact.carried)
         if artifact.install_script:
-            fields["hasInstallScript"] = msgspec.Raw(b"true")
+            short.hasInstallScript = msgspec.Raw(b"true")
+        short.dist = msgspec.Raw(_dist(short.dist, artifact, base, files))
+        return msgspec.json.encode(short)
+    fields = FIELDS.decode(artifact.carried)
     fields["dist"] = msgspec.Raw(_dist(fields["dist"], artifact, base, files))
     return msgspec.json.encode(fields)
 
@@ -113,7 +125,7 @@ def _manifest(artifact: Artifact, base: str, files: str, *, abbreviated: bool = 
 def _dist(raw: msgspec.Raw, artifact: Artifact, base: str, files: str) -> bytes:
     dist = FIELDS.decode(raw)
     dist["tarball"] = _text(f"{files}/{artifact_path(artifact)}")
-    if artifact.signatures != announced_signatures(dist):  # a private one: its registry are we
+    if not _has_signatures(dist, artifact.signatures):  # a private one: its registry are we
         dist["signatures"] = msgspec.Raw(msgspec.json.encode(artifact.signatures))
     attestations = dist.get("attestations")
     if attestations is not None and isinstance(value(attestations), dict):
@@ -122,6 +134,15 @@ def _dist(raw: msgspec.Raw, artifact: Artifact, base: str, files: str) -> bytes:
         changed: Fields = FIELDS.decode(attestations) | {"url": _text(address)}
         dist["attestations"] = msgspec.Raw(msgspec.json.encode(changed))
     return msgspec.json.encode(dist)
+
+
+def _has_signatures(dist: Fields, signatures: tuple[Signature, ...]) -> bool:
+    try:
+        if _SIGNATURES.decode(dist["signatures"]) == signatures:
+            return True
+    except (KeyError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass  # none, or entries that were passed over
+    return announced_signatures(value(dist.get("signatures"))) == signatures
 
 
 def _times(offered: Sequence[Artifact], carried: Fields) -> dict[str, str]:

@@ -47,6 +47,16 @@ def test_a_tarball_with_an_odd_name_has_its_canonical_one_here() -> None:
     assert index.artifacts[0].url == "https://up.test/download/987?file=x"
 
 
+def test_a_value_of_an_odd_kind_costs_only_itself() -> None:
+    odd = one(
+        scripts="none", deprecated={"why": 1}, _npmUser=[1], dist={"signatures": 5, "attestations": "x"}
+    )
+    (artifact,) = read(odd).artifacts
+    assert (artifact.install_script, artifact.yanked, artifact.publisher) == (False, "", "")
+    assert (artifact.signatures, artifact.provenance) == ((), "")
+    assert artifact.digests[0].algorithm == "sha512"
+
+
 @pytest.mark.parametrize(
     ("dist", "algorithms"),
     [
