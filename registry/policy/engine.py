@@ -34,16 +34,13 @@ class ArtifactRules:
     revision: str
     mode: str
     judges: tuple[Judge, ...]
+    looks: bool
+    """Whether a file can't be let in before somebody has looked at who built it."""
 
     @property
     def turns(self) -> tuple[datetime, ...]:
         """The moments at which a decision may change by itself, those of holds on single files left out."""
         return tuple(turn for judge in self.judges for turn in judge.turns)
-
-    @property
-    def looks(self) -> bool:
-        """Whether a file can't be let in before somebody has looked at who built it."""
-        return self.mode != "observe" and any(judge.looks for judge in self.judges)
 
     def decide_name(self, now: datetime) -> Decision:
         """The project as a whole."""
@@ -163,11 +160,13 @@ class Policy:
     def _work_out(self, project: Project, now: datetime) -> _Standing:
         book = self._books[project.ecosystem]
         ours = project.name in book.owned
+        judges = tuple(_judges(book, project, ours=ours))
         rules = ArtifactRules(
             project=project,
             revision=self.revision,
             mode=book.mode,
-            judges=tuple(_judges(book, project, ours=ours)),
+            judges=judges,
+            looks=book.mode != "observe" and any(judge.looks for judge in judges),
         )
         turns = rules.turns
         return _Standing(
