@@ -31,7 +31,7 @@ SHIPPED: Mapping[str, Effect | None] = {
     "lookalike": Effect.DENY,
     "ownership": Effect.DENY,
     "age": Effect.HOLD,
-    "late-file": Effect.OBSERVE,
+    "late-file": Effect.HOLD,
     "freeze": Effect.HOLD,
     "scripts": None,
     "content": Effect.HOLD,

@@ -133,7 +133,53 @@ async def test_what_is_published_here_never_waits(house: House, private: Distrib
     assert (await house.ask(path_of(private))).is_whole(private.data)
 
 
+async def test_a_new_file_in_an_old_release_waits_and_the_others_stay(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """U10."""
+    sibling, late = make_sdist("demo", "1.0"), wheel("1.0", ago(house, minutes=1))
+    sibling.published = "2020-01-01T00:00:00Z"
+    upstream.add(sibling, late)
+    files = {file["filename"]: file for file in (await house.index("demo"))["files"]}
+    assert "came 2026-11-21 to a release of 2020-01-01" in files[late.filename]["yanked"]
+    for path in (path_of(late), f"{path_of(late)}.metadata"):
+        got = await house.ask(path)
+        assert (got.status, got.json["detail"].count("release of 2020-01-01")) == (403, 1), path
+    assert not files[sibling.filename].get("yanked")
+    assert (await house.ask(path_of(sibling))).is_whole(sibling.data)
+    house.clock.advance(days=3)
+    assert (await house.ask(path_of(late))).is_whole(late.data)
+
+
+IMPOSSIBLE = {
+    "missing": None,
+    "unparsable": "the day before yesterday",
+    "in the future": "2026-12-24T00:00:00Z",
+    "before there was anything": "1994-12-31T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("told", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+async def test_a_time_that_cannot_be_counts_from_first_sight_in_both_worlds(
+    house: House, upstream: LyingUpstream, told: str | None
+) -> None:
+    """U11."""
+    odd, strange = wheel("2.0", told), tarball("2.0.0", told)
+    upstream.add(wheel("1.0", ago(house, days=400)), tarball("1.0.0", ago(house, days=400)), odd, strange)
+    files = {file["filename"]: file for file in (await house.index("demo"))["files"]}
+    assert "first seen here 2026-11-21, held for 3 days (setting age.undated)" in files[odd.filename]["yanked"]
+    assert list((await packument(house))["versions"]) == ["1.0.0"]
+    for path in (path_of(odd), path_of(strange)):
+        got = await house.ask(path)
+        assert (got.status, "first seen here 2026-11-21" in str(got.json)) == (403, True), path
+    house.clock.advance(days=3)
+    assert set((await packument(house))["versions"]) == {"1.0.0", "2.0.0"}
+    for package in (odd, strange):
+        assert (await house.ask(path_of(package))).is_whole(package.data)
+
+
 async def test_what_is_only_observed_passes_and_is_in_the_log(house: House, upstream: LyingUpstream) -> None:
+    await house.decree(GUARDED + '[rules]\nlate-file = "observe"\n')
     late = wheel("1.0", ago(house, days=1))
     sdist = make_sdist("demo", "1.0")
     upstream.add(sdist, late)

@@ -105,14 +105,16 @@ def test_what_nobody_can_date_may_wait_for_a_person() -> None:
     assert "age.undated" in held.reason
 
 
-def test_a_late_file_in_an_old_release_is_observed_by_default() -> None:
+def test_a_late_file_in_an_old_release_waits_as_long_as_a_version() -> None:
+    """U10."""
     facts: dict[str, Any] = {"published": NOW - DAY, "released": NOW - 400 * DAY}
     decision = decide(make_policy(), **facts)
-    assert decision.allowed
-    assert [(o.rule, o.effect) for o in decision.objections] == [("late-file", Effect.OBSERVE)]
-    strict = decide(make_policy(GUARDED + '[rules]\nlate-file = "hold"\n'), **facts).leading
-    assert strict is not None
-    assert strict.until == NOW + 2 * DAY
+    assert [(o.rule, o.effect, o.until) for o in decision.objections] == [
+        ("late-file", Effect.HOLD, NOW + 2 * DAY)
+    ]
+    assert decide(make_policy(), **{**facts, "published": NOW - 3 * DAY}).objections == ()
+    observed = decide(make_policy(GUARDED + '[rules]\nlate-file = "observe"\n'), **facts)
+    assert (observed.allowed, [o.rule for o in observed.objections]) == (True, ["late-file"])
 
 
 def test_a_freeze_holds_what_was_published_after_it_without_an_end() -> None:

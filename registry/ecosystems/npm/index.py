@@ -14,7 +14,7 @@ import codecs
 import functools
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +42,12 @@ MAX_SIGNATURES = 8
 
 MAX_PUBLISHER = 80
 """Characters of who published a version."""
+
+FIRST_VERSIONS = datetime(2009, 1, 1, tzinfo=UTC)
+"""Nothing was published before: an older time is a broken one."""
+
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far a source's clock may run ahead of ours before its times count as made up."""
 
 _DIGEST_SIZES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20, "md5": 16}
 
@@ -110,7 +116,8 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 def read_index(project: Project, document: Document) -> Index:
     """The canonical index in a packument, full or abbreviated; raises SourceFailed.
 
-    Versions keep the document's order. `published` comes from `time` and is None where that is silent.
+    Versions keep the document's order. `published` comes from `time` and is None where that is silent or can't
+    be right.
     """
     packument = read_object(document.body)
     if value(packument.get("name")) != project.name:
@@ -119,7 +126,7 @@ def read_index(project: Project, document: Document) -> Index:
     if len(manifests) > MAX_VERSIONS:
         raise SourceFailed(f"The packument of '{project.name}' lists more than {MAX_VERSIONS} versions.")
     told = value(packument.get("time"))
-    times = told if isinstance(told, dict) else {}
+    times = _times(told, document.checked + CLOCK_SKEW) if isinstance(told, dict) else {}
     artifacts: list[Artifact] = []
     dropped: list[str] = []
     for version, manifest in manifests.items():
@@ -139,6 +146,12 @@ def read_index(project: Project, document: Document) -> Index:
         carried=msgspec.json.encode({k: v for k, v in packument.items() if k not in _NOT_CARRIED}),
         dropped=tuple(dropped),
     )
+
+
+def _times(told: Mapping[str, Any], latest: datetime) -> dict[str, datetime]:
+    """When each version was published, as far as that can be."""
+    times = {version: moment(text) for version, text in told.items()}
+    return {v: at for v, at in times.items() if at is not None and FIRST_VERSIONS <= at <= latest}
 
 
 def _summary(packument: Fields, latest: msgspec.Raw | None) -> str:
@@ -277,7 +290,9 @@ def _sri(entry: str) -> Digest | None:
     return Digest(algorithm, raw.hex()) if len(raw) == _DIGEST_SIZES.get(algorithm) else None
 
 
-def _artifact(project: Project, version: str, manifest: msgspec.Raw, times: Mapping[str, Any]) -> Artifact:
+def _artifact(
+    project: Project, version: str, manifest: msgspec.Raw, times: Mapping[str, datetime]
+) -> Artifact:
     if not is_version(version):
         raise _Broken("it is not a version")
     said = _said(project, version, manifest)
@@ -293,7 +308,7 @@ def _artifact(project: Project, version: str, manifest: msgspec.Raw, times: Mapp
         version=version,
         url=said.dist.tarball,
         digests=digests,
-        published=moment(times.get(version)),
+        published=times.get(version),
         # `""` and `false` are how a deprecation is taken back; `true` is one without words.
         yanked=(deprecated if isinstance(deprecated, str) else "") if deprecated else None,
         provenance=provenance if isinstance(provenance, str) and is_plain_url(provenance) else "",

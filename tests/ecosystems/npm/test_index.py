@@ -1,6 +1,6 @@
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from registry.errors import SourceFailed
 from registry.model.artifacts import Digest
-from tests.ecosystems.npm.world import UPSTREAM, integrity, manifest, packument, read
+from tests.ecosystems.npm.world import CHECKED, UPSTREAM, integrity, manifest, packument, read
 
 NAME = "left-pad"
 
@@ -101,6 +101,11 @@ def test_an_install_script_is_found_where_nobody_flags_it(fields: dict[str, Any]
     assert read(one(**fields)).artifacts[0].install_script is runs
 
 
+def test_a_sources_clock_may_run_a_little_ahead() -> None:
+    soon = CHECKED + timedelta(minutes=5)
+    assert read(packument(NAME, ["1.0.0"], time={"1.0.0": soon.isoformat()})).artifacts[0].published == soon
+
+
 @pytest.mark.parametrize(
     "time",
     [
@@ -111,6 +116,10 @@ def test_an_install_script_is_found_where_nobody_flags_it(fields: dict[str, Any]
         pytest.param({"1.0.0": 1577836800}, id="a number"),
         pytest.param({"1.0.0": "2020-01-01T00:00:00"}, id="without a zone"),
         pytest.param({"1.0.0": "0001-01-01T00:00:00+23:00"}, id="before all time"),
+        pytest.param({"1.0.0": "1994-12-31T23:59:59Z"}, id="before there was npm"),
+        pytest.param({"1.0.0": "1970-01-01T00:00:00.000Z"}, id="the epoch"),
+        pytest.param({"1.0.0": "9999-12-31T23:59:59-23:59"}, id="after all time"),
+        pytest.param({"1.0.0": (CHECKED + timedelta(minutes=11)).isoformat()}, id="in the future"),
     ],
 )
 def test_a_time_that_says_nothing_is_unknown(time: object) -> None:

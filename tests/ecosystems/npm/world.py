@@ -17,6 +17,7 @@ from registry.model.decisions import Decision, Effect, Objection, Refusal, Subje
 from registry.model.indexes import Document, Index
 from registry.model.names import Project
 
+CHECKED = datetime(2026, 11, 1, tzinfo=UTC)
 BASE = "http://registry.test:8080/npm"
 UPSTREAM = "https://upstream.test"
 
@@ -57,7 +58,7 @@ def document(content: Any) -> Document:
         body=body,
         content_type="application/json",
         url=f"{UPSTREAM}/x",
-        checked=datetime(2026, 11, 1, tzinfo=UTC),
+        checked=CHECKED,
     )
 
 
