@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -21,8 +22,9 @@ _READER_BUSY_MS = 200
 """A reader never waits for writers in WAL mode; this covers the moment of recovery after a crash."""
 
 
-def prepare(path: Path, *, busy_ms: int) -> apsw.Connection:
-    """The connection that writes: file system, SQLite version, integrity and schema are checked first.
+def prepare(path: Path, *, busy_ms: int, row: int = 0) -> apsw.Connection:
+    """The connection that writes: file system, SQLite version, integrity, schema, and that the log has the
+    `row` that was its newest, are checked first.
 
     Raises ConfigurationError with what to do: start fails closed.
     """
@@ -33,27 +35,74 @@ def prepare(path: Path, *, busy_ms: int) -> apsw.Connection:
             f"The database {path} would lie on a network file system ({kind}), where SQLite's locks are not"
             " safe; set REGISTRY_DATA to a directory on a local disk (REGISTRY_VOLUME may stay there)."
         )
-    restore = (
-        f"Stop the appliance, keep {path} and its -wal and -shm files aside, and restore the database from"
-        " the last backup; packages that were cached are fetched again by themselves."
-    )
+    restore = restore_words(path)
     try:
+        if _was_emptied(path, row):
+            raise _refusal(f"The database {path} is empty or gone, and it had rows. {restore}")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # the log names people
         connection = connect(path, busy_ms=busy_ms)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("journal_size_limit", 64 << 20)
-        problem = str(connection.pragma("quick_check", 1))
-        if problem != "ok":
-            raise _refusal(f"The database {path} is damaged ({problem}). {restore}")
-        migrate(connection, path, MIGRATIONS)
+        try:
+            _make_fit(connection, path, row)
+        except BaseException:  # what is refused is left as it was found
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close()
+            raise
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise _refusal(f"The database {path} is damaged ({error}). {restore}") from error
     except (apsw.Error, OSError) as error:
-        raise _refusal(
-            f"The database {path} can't be opened ({error}). Check its directory's owner, permissions and"
-            " free space."
-        ) from error
+        raise unusable(path, error) from error
     return connection
+
+
+def _make_fit(connection: apsw.Connection, path: Path, row: int) -> None:
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("journal_size_limit", 64 << 20)
+    problem = str(connection.pragma("quick_check", 1))
+    if problem != "ok":
+        raise _refusal(f"The database {path} is damaged ({problem}). {restore_words(path)}")
+    migrate(connection, path, MIGRATIONS)
+    if (found := newest_row(connection)) < row:
+        raise _refusal(f"{rows_missing(path, found, row)} {restore_words(path)}")
+
+
+def newest_row(connection: apsw.Connection) -> int:
+    """Number of the log's newest row; 0 for none."""
+    found: list[tuple[Any, ...]] = connection.execute("SELECT coalesce(max(seq), 0) FROM log").fetchall()
+    return int(found[0][0])
+
+
+def rows_missing(path: Path, found: int, row: int) -> str:
+    """What is wrong where the log ends before a row that was durable."""
+    return (
+        f"The log in {path} ends at row {found}, but row {row} was written: commits are missing, as when"
+        f" {path.name}-wal is deleted or an older copy takes the database's place. Put back what was taken"
+        f" away. (Or go on without these rows by deleting {path.name}.head.)"
+    )
+
+
+def restore_words(path: Path) -> str:
+    """How the data directory of a database comes back from a backup."""
+    data = path.parent
+    return (
+        f"To restore the last backup, stop the appliance, then `mv {data} {data}.damaged && registry backup"
+        " restore ARCHIVE` (docs/backup.md); packages that were cached are fetched again by themselves."
+    )
+
+
+def _was_emptied(path: Path, row: int) -> bool:
+    """Whether SQLite would take what is here for a new database and drop its -wal file, wrongly."""
+    if path.exists() and path.stat().st_size:
+        return False
+    wal = path.with_name(f"{path.name}-wal")
+    return row > 0 or (wal.exists() and wal.stat().st_size > 0)
+
+
+def unusable(path: Path, error: Exception) -> ConfigurationError:
+    """The directory of the database, or the disk behind it, isn't fit for it."""
+    return _refusal(
+        f"The database {path} can't be opened ({error}). Check its directory's owner, permissions and free"
+        " space."
+    )
 
 
 def connect(path: Path, *, busy_ms: int = _READER_BUSY_MS, readonly: bool = False) -> apsw.Connection:

@@ -12,9 +12,11 @@ job has a savepoint: one that raises takes nothing with it. `write` returns when
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,9 @@ from typing import Any, TypeVar
 import apsw
 
 from registry.errors import Unavailable
-from registry.storage.connections import connect, prepare, unavailable
+from registry.storage.connections import connect, newest_row, prepare, unavailable, unusable
+from registry.storage.lock_holders import lock_holder
+from registry.storage.log_head import LogHead
 from registry.storage.pool import Pool
 
 T = TypeVar("T")
@@ -34,6 +38,10 @@ Row = tuple[Any, ...]
 _LOG = logging.getLogger(__name__)
 _BUSY_MS = 5_000
 _LARGEST_BATCH = 512
+_AGAIN = 1.0
+"""Seconds after which a locked database is tried again for jobs that nobody waits for."""
+_MOST_WAITING = 10_000
+"""Jobs that nobody waits for, kept while the database is locked; the oldest give way."""
 _SCAN_THREADS = 2
 _STEPS = 50_000
 """Of SQLite's machine between two looks at the time: about a millisecond."""
@@ -45,9 +53,10 @@ LONGEST_SCAN = 60.0
 class Database:
     """The appliance's SQLite file; `open` it, `close` it. Used from one event loop."""
 
-    def __init__(self, path: Path, writing: apsw.Connection) -> None:
+    def __init__(self, path: Path, writing: apsw.Connection, head: LogHead) -> None:
         self._path = path
-        self._writer = Writer(writing)
+        self._head = head
+        self._writer = Writer(path, writing, head)
         self._reading = connect(path, readonly=True)
         self._cursor = self._reading.cursor()
         self._scans = Pool("the database", _SCAN_THREADS)
@@ -57,7 +66,13 @@ class Database:
     @classmethod
     def open(cls, path: Path, *, busy_ms: int = _BUSY_MS) -> Database:
         """Check, migrate and open. Blocks; raises ConfigurationError (see `connections.prepare`)."""
-        return cls(path, prepare(path, busy_ms=busy_ms))
+        try:
+            head = LogHead(path)
+        except OSError as error:
+            raise unusable(path, error) from error
+        writing = prepare(path, busy_ms=busy_ms, row=head.row)
+        head.reached(newest_row(writing))
+        return cls(path, writing, head)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """The rows of a point look-up, on the caller's (the loop's) thread. Raises Unavailable.
@@ -86,7 +101,8 @@ class Database:
         return future
 
     def post(self, job: Job[object]) -> None:
-        """Run a job with the next commit, without waiting. For what may be lost in a crash."""
+        """Run a job with the next commit, without waiting. For what may be lost in a crash; while another
+        program locks the database it waits for a later commit."""
         self._writer.put(Ticket(job))
 
     async def scan(self, job: Job[T]) -> T:
@@ -129,6 +145,7 @@ class Database:
             except apsw.Error:  # still in use by a scan: it goes with the process
                 _LOG.debug("a scan outlived the database")
         self._writer.close()
+        self._head.close()
 
     def _connection_of_thread(self) -> apsw.Connection:
         if not hasattr(self._scanning, "connection"):
@@ -152,8 +169,12 @@ class Ticket:
 class Writer:
     """The one thread of this process that writes."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, head: LogHead) -> None:
+        self._path = path
+        self._head = head
         self._connection = connection
+        self._waiting: deque[Ticket] = deque(maxlen=_MOST_WAITING)
+        """Nobody's tickets that came while another program locked the database."""
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="registry database writer", daemon=True)
@@ -179,12 +200,18 @@ class Writer:
             self._connection.close()
 
     def _run(self) -> None:
-        ticket = self._queue.get()
-        while ticket is not None:
-            batch = [ticket]
-            is_last = self._commit(batch)
-            _settle_all(batch)
-            ticket = None if is_last else self._queue.get()
+        has_ended = False
+        while not has_ended:
+            batch: list[Ticket] = []
+            with contextlib.suppress(queue.Empty):
+                ticket = self._queue.get(timeout=_AGAIN if self._waiting else None)
+                has_ended = ticket is None
+                batch += [ticket] if ticket is not None else []
+            if batch or self._waiting:
+                has_ended = self._commit(batch) or has_ended
+                _settle_all(batch)
+        if self._waiting:
+            _LOG.error("%d writes that nobody waited for were never made", len(self._waiting))
 
     def _commit(self, batch: list[Ticket]) -> bool:
         """One transaction for the batch and what joins it: afterwards every ticket has a durable result or a
@@ -196,12 +223,17 @@ class Writer:
             is_last = self._gather(batch)  # what came while another process was writing shares this commit
             for ticket in batch:
                 self._attempt(ticket)
+            row = newest_row(connection)
             connection.execute("COMMIT")
+            self._head.reached(row)
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             failure = unavailable(error) if isinstance(error, apsw.Error) else error
             if is_last is None:
                 is_last = self._gather(batch)
-            _LOG.error("a commit of %d jobs failed: %s", len(batch), error)
+            hint = self._hint(error)
+            _LOG.error("a commit of %d jobs failed: %s%s", len(batch), error, hint)
+            if isinstance(error, apsw.BusyError):
+                self._put_off(batch)
             try:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -211,8 +243,19 @@ class Writer:
                 ticket.failure = ticket.failure or failure
         return is_last
 
+    def _hint(self, error: Exception) -> str:
+        holder = lock_holder(self._path) if isinstance(error, apsw.BusyError) else None
+        return f"; {holder} holds the lock" if holder else ""
+
+    def _put_off(self, batch: list[Ticket]) -> None:
+        """Keep what nobody waits for until a commit succeeds."""
+        self._waiting.extend(ticket for ticket in batch if ticket.loop is None)
+        batch[:] = [ticket for ticket in batch if ticket.loop is not None]
+
     def _gather(self, batch: list[Ticket]) -> bool:
         """Add what waits in the queue; gives whether it has ended."""
+        batch += self._waiting
+        self._waiting.clear()
         while len(batch) < _LARGEST_BATCH and not self._queue.empty():
             following = self._queue.get()
             if following is None:

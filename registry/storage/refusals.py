@@ -8,6 +8,7 @@ gets one more row for all the rest.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -61,7 +62,8 @@ class Refusals:
         """Count a refusal that a client met; the first of this client and refusal id within an hour makes the
         log's event.
 
-        A no stays a no while the database can't be written: then it is only explained from memory.
+        A no stays a no while the database can't be written: then it is explained from memory, and recorded
+        once it can be.
         """
         self._remember(refusal, now)
         key = _Key(micros(now) // _HOUR, f"{client.actor} {client.address}", refusal.id)
@@ -71,12 +73,16 @@ class Refusals:
                 self._repeated[counted] += 1
                 self._flush_when_due(micros(now))
                 return
+
+        def job(connection: apsw.Connection) -> _Key:
+            return self._first(connection, key, refusal, client, now)
+
         try:
-            counted = await self._database.write(
-                lambda connection: self._first(connection, key, refusal, client, now)
-            )
+            counted = await self._database.write(job)
         except Unavailable as error:
-            _LOG.error("a refusal could not be recorded: %s", error)
+            _LOG.error("a refusal could not be recorded yet: %s", error)
+            with contextlib.suppress(Unavailable):  # shutting down
+                self._database.post(job)
             return
         self._noted[counted] = None
         if len(self._noted) > _IN_MEMORY:

@@ -167,7 +167,9 @@ async def test_a_time_that_cannot_be_counts_from_first_sight_in_both_worlds(
     odd, strange = wheel("2.0", told), tarball("2.0.0", told)
     upstream.add(wheel("1.0", ago(house, days=400)), tarball("1.0.0", ago(house, days=400)), odd, strange)
     files = {file["filename"]: file for file in (await house.index("demo"))["files"]}
-    assert "first seen here 2026-11-21, held for 3 days (setting age.undated)" in files[odd.filename]["yanked"]
+    assert (
+        "first seen here 2026-11-21, held for 3 days (setting age.undated)" in files[odd.filename]["yanked"]
+    )
     assert list((await packument(house))["versions"]) == ["1.0.0"]
     for path in (path_of(odd), path_of(strange)):
         got = await house.ask(path)

@@ -15,8 +15,10 @@ from registry.storage import connections
 from registry.storage.catalogue import _ONE_LOOKED, Catalogue
 from registry.storage.connections import connect, migrate
 from registry.storage.database import Database
+from registry.storage.lock_holders import lock_holder
 from registry.storage.provenance_log import ProvenanceLog
 from registry.storage.schema import MIGRATIONS
+from tests.locking import locked
 from tests.specimens import FOO, NOW, artifact, event
 
 
@@ -86,21 +88,57 @@ async def test_a_closed_database_says_so(tmp_path: Path) -> None:
         await database.write(lambda connection: set_fact(connection, "late"))
 
 
-async def test_reads_go_on_while_another_program_holds_the_lock(tmp_path: Path) -> None:
+async def test_reads_go_on_while_another_program_holds_the_lock_which_the_journal_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """F18."""
     database = Database.open(tmp_path / "registry.db", busy_ms=1)
     log = ProvenanceLog(database)
     await log.record(event())
-    other = connect(tmp_path / "registry.db")
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(Unavailable, match="locked"):
-        await log.record(event())
-    assert len(await log.events()) == 1
-    database.check()
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(tmp_path / "registry.db") as pid:
+        with pytest.raises(Unavailable, match="locked"):
+            await log.record(event())
+        assert len(await log.events()) == 1
+        database.check()
+        comm = Path(f"/proc/{pid}/comm").read_text().strip()
+        assert f"database is locked; process {pid} ({comm}) holds the lock" in caplog.text
+    assert lock_holder(tmp_path / "registry.db") is None
     assert await log.record(event()) == 2
     database.close()
+
+
+async def test_what_nobody_waits_for_is_written_once_the_lock_is_gone(tmp_path: Path) -> None:
+    """F18."""
+    database = Database.open(tmp_path / "registry.db", busy_ms=1)
+    with locked(tmp_path / "registry.db"):
+        for name in ("one", "two"):
+            database.post(lambda connection, name=name: set_fact(connection, name))  # type: ignore[misc]
+            with pytest.raises(Unavailable, match="locked"):
+                await database.write(lambda connection: set_fact(connection, "told that it failed"))
+        assert facts(database) == set()
+    while facts(database) != {"one", "two"}:  # noqa: ASYNC110  nobody is told
+        await asyncio.sleep(0.01)
+    database.close()
+
+
+async def test_what_nobody_waits_for_is_tried_at_the_end_too_and_told_when_it_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database.open(tmp_path / "registry.db", busy_ms=1)
+    with locked(tmp_path / "registry.db"):
+        database.post(lambda connection: set_fact(connection, "lost"))
+        database.close()
+    assert "1 writes that nobody waited for were never made" in caplog.text
+
+
+def test_whoever_holds_no_lock_is_not_named(tmp_path: Path) -> None:
+    assert lock_holder(tmp_path / "registry.db") is None
+    path = tmp_path / "registry.db"
+    Database.open(path).close()
+    reader = connect(path, readonly=True)
+    reader.execute("BEGIN; SELECT * FROM fact").fetchall()
+    assert lock_holder(path) is None
+    reader.close()
 
 
 async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) -> None:

@@ -116,8 +116,8 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 def read_index(project: Project, document: Document) -> Index:
     """The canonical index in a packument, full or abbreviated; raises SourceFailed.
 
-    Versions keep the document's order. `published` comes from `time` and is None where that is silent or can't
-    be right.
+    Versions keep the document's order. `published` comes from `time` and is None where that is silent
+    or can't be right.
     """
     packument = read_object(document.body)
     if value(packument.get("name")) != project.name:
