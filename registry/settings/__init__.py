@@ -37,6 +37,7 @@ _PREFIX = re.compile(
 """The path of a public URL: none, or one that can't be taken for a path below it."""
 
 _HOSTS: Callable[[object], tuple[str, ...]] = kinds.several(kinds.host)
+_FILE_HOSTS: Callable[[object], tuple[str, ...]] = kinds.several(kinds.file_host)
 _NETWORKS: Callable[[object], tuple[Network, ...]] = kinds.several(kinds.network)
 _NO_HOSTS: tuple[str, ...] = ()
 
@@ -57,7 +58,7 @@ class Upstream:
     """Base URL with a slash at its end and without credentials; None to inherit it."""
     credentials: Credentials | None
     file_hosts: tuple[str, ...]
-    """Hosts (`name` or `name:port`) that files may come from, besides the upstream itself."""
+    """Hosts (`name`, `name:port`, `http://name:port`) that files may come from, besides the upstream."""
     limits: Limits
 
 
@@ -233,7 +234,7 @@ def _upstream(reader: Reader, directory: Path, name: str, document_limit: int) -
     return Upstream(
         url=_base(parts) if parts is not None else None,
         credentials=credentials,
-        file_hosts=reader.get(f"{name}.file_hosts", _HOSTS, ()),
+        file_hosts=reader.get(f"{name}.file_hosts", _FILE_HOSTS, ()),
         limits=limits,
     )
 

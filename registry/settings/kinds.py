@@ -101,6 +101,18 @@ def host(value: object) -> str:
     return name
 
 
+def file_host(value: object) -> str:
+    """A host for files, on https; or an origin, with its scheme: on plain http, or at a private address."""
+    if "://" not in text(value):
+        return host(value)
+    parts = url(value)
+    if parts.path.strip("/") or parts.username is not None:
+        raise ValueError(
+            f"{parts.hostname!r} has more with it than a port; write it like 'http://host:port'."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
 def network(value: object) -> Network:
     """An address or a network in CIDR form."""
     try:

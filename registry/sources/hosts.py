@@ -78,9 +78,9 @@ class HomeOnly:
 class FileHosts:
     """For files: the source's own origin, the hosts an operator listed, else the one pinned at first sight.
 
-    `allowed` has host names (https, public) and origins (`http://files.lan:8080`, which may be anywhere);
-    None means pinned: the first public https host that an index names for files is remembered, and a second
-    one is refused and alarmed.
+    `allowed` has host names, perhaps with a port (https, public), and origins (`http://files.lan:8080`, which
+    may be anywhere); None means pinned: the first public https host that an index names for files is
+    remembered, and a second one is refused and alarmed.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class FileHosts:
         self._ecosystem = ecosystem
         self._name = name
         self._home = home
-        self._origins = {Origin.of(URL(entry)) for entry in allowed or () if "://" in entry}
-        self._hosts = {entry.lower() for entry in allowed or () if "://" not in entry}
+        self._named = {Origin.of(URL(entry)) for entry in allowed or () if "://" in entry}
+        self._public = {Origin.of(URL(f"https://{entry}")) for entry in allowed or () if "://" not in entry}
         self._pins: set[str] | None = {host.lower() for host in pinned} if allowed is None else None
         self._remember = remember
         self._alarm = alarm
@@ -112,13 +112,14 @@ class FileHosts:
             return Permit(url, self._home.named)
         if origin == Origin("http", home.host, 80) and home == Origin("https", home.host, 443):
             return Permit(url.with_scheme("https"), self._home.named)
-        if origin in self._origins:
+        if origin in self._named:
             return Permit(url, named=True)
-        if origin != Origin("https", origin.host, 443):
+        listed = origin in self._public
+        if not listed and origin != Origin("https", origin.host, 443):
             raise await self._refusal(url, "it isn't https on its usual port, nor named in file_hosts")
         if is_literal(origin.host) and (why := objection(origin.host)):
             raise await self._refusal(url, f"its address is {why}")
-        if origin.host in self._hosts or await self._is_pinned(origin.host):
+        if listed or await self._is_pinned(origin.host):
             return Permit(url, named=False)
         raise await self._refusal(url, "its host is not one that files may come from")
 

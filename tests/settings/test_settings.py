@@ -74,10 +74,21 @@ def test_lists_are_arrays_in_the_file_and_have_commas_in_the_environment(tmp_pat
     assert settings.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1"))
 
 
+def test_a_file_host_is_a_name_or_an_origin(tmp_path: Path) -> None:
+    said = "Files.lan, files.lan:8443, http://Files.lan:8080/, https://10.0.0.7"
+    settings = load_settings({"REGISTRY_PYPI_FILE_HOSTS": said}, tmp_path)
+    assert settings.upstreams["pypi"].file_hosts == (
+        "files.lan", "files.lan:8443", "http://files.lan:8080", "https://10.0.0.7",
+    )  # fmt: skip
+    for wrong in ("http://files.lan/path", "http://me:secret@files.lan", "ftp://files.lan", "files.lan/x"):
+        (told,) = problems({"REGISTRY_PYPI_FILE_HOSTS": wrong}, tmp_path)
+        assert "secret" not in told
+
+
 def test_all_mistakes_are_reported_at_once_each_with_its_key(tmp_path: Path) -> None:
     config(
         tmp_path,
-        'read = "nobody"\nupload_limit = "huge"\n[npm]\nfile_hosts = "https://x"\nstall_timeout = 0\n',
+        'read = "nobody"\nupload_limit = "huge"\n[npm]\nfile_hosts = "https://x/y"\nstall_timeout = 0\n',
     )
     found = problems(
         {

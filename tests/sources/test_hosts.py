@@ -95,14 +95,24 @@ async def test_an_address_is_never_pinned(url: str, alarms: Alarms) -> None:
 
 
 async def test_listed_hosts_are_all_there_is(alarms: Alarms) -> None:
-    rule = FileHosts("pypi", NAME, HOME, allowed=("Files.example", "http://files.lan:8080"), alarm=alarms)
+    rule = FileHosts(
+        "pypi",
+        NAME,
+        HOME,
+        allowed=("Files.example", "ports.example:8443", "http://files.lan:8080"),
+        alarm=alarms,
+    )
     assert await rule.admit(URL("https://files.example/a")) == Permit(
         URL("https://files.example/a"), named=False
     )
+    elsewhere = URL("https://ports.example:8443/a")
+    assert await rule.admit(elsewhere) == Permit(elsewhere, named=False)
     lan = URL("http://files.lan:8080/a")
     assert await rule.admit(lan) == Permit(lan, named=True)
     for url in (
         "https://other.example/a",
+        "https://ports.example/a",
+        "https://files.example:8443/a",
         "http://files.lan/a",
         "https://files.lan/a",
         "http://files.example/a",

@@ -102,6 +102,10 @@ class LyingUpstream:
         """Apply a fault to answers for paths that match the glob, for so many times or until healed."""
         self._lies.append(Lie(fault, path, times))
 
+    def speak(self, tls: ssl.SSLContext) -> None:
+        """Use this the next time that it is entered."""
+        self._tls = tls
+
     def heal(self) -> None:
         """Be honest again."""
         self._lies.clear()
