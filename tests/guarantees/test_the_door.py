@@ -32,6 +32,12 @@ def request(line: str = "GET /pypi/simple/demo/ HTTP/1.1", *headers: str, host: 
     return "\r\n".join([line, f"Host: {host}", *headers, "", ""]).encode("latin-1")
 
 
+def chunks(body: str, *more: str) -> bytes:
+    """An upload in chunks, and what must not be read as another request behind it."""
+    head = request("POST /pypi/legacy/ HTTP/1.1", "Transfer-Encoding: chunked", *more)
+    return head + body.encode("latin-1") + SMUGGLED
+
+
 CLOSE = "Connection: close"
 BROKEN = {
     "two lengths": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: 0", "Content-Length: 58")
@@ -47,6 +53,23 @@ BROKEN = {
     "negative length": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: -1") + SMUGGLED,
     "length in hex": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: 0x10") + SMUGGLED,
     "plus length": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: +0") + SMUGGLED,
+    "length as a list": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: 0, 0") + SMUGGLED,
+    "length in other digits": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: \xb2") + SMUGGLED,
+    "length with an underscore": request("POST /pypi/legacy/ HTTP/1.1", "Content-Length: 1_0") + SMUGGLED,
+    "chunked twice": chunks("0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "chunked before another": request("POST /pypi/legacy/ HTTP/1.1", "Transfer-Encoding: chunked, x")
+    + SMUGGLED,
+    "chunk of negative size": chunks("-1\r\n\r\n"),
+    "chunk with a hexadecimal mark": chunks("0x0\r\n\r\n"),
+    "chunk ended by a bare LF": chunks("0\n\n"),
+    "chunk extension with a bare LF": chunks("0;a\nb\r\n\r\n"),
+    "bare LF": b"GET /pypi/simple/demo/ HTTP/1.1\nHost: localhost\n\n",
+    "bare CR": request("GET /pypi/simple/demo/ HTTP/1.1", "X-A: b\rX-B: c"),
+    "space in a name": request("GET /pypi/simple/demo/ HTTP/1.1", "X A: b"),
+    "name of nothing": request("GET /pypi/simple/demo/ HTTP/1.1", ": b"),
+    "verb in brackets": request("G(E)T /pypi/simple/demo/ HTTP/1.1"),
+    "HTTP/1.1 and more": request("GET /pypi/simple/demo/ HTTP/1.1.1"),
+    "HTTP/9": request("GET /pypi/simple/demo/ HTTP/9.9"),
     "unknown coding": request("POST /pypi/legacy/ HTTP/1.1", "Transfer-Encoding: xchunked") + SMUGGLED,
     "folded header": request("GET /pypi/simple/demo/ HTTP/1.1", "X-A: b\r\n c"),
     "NUL in a value": request("GET /pypi/simple/demo/ HTTP/1.1", "X-A: b\0c"),
