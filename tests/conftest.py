@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(
                 pytest.mark.timeout(900)
             )  # the first one may have to make an engine and the images
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(900))
         if item.get_closest_marker("live"):
             item.add_marker("enable_socket")
         elif folder in WITH_SERVERS or item.get_closest_marker("loopback"):

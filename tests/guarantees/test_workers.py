@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.guarantees.crew import Crew, open_crew
 from tests.guarantees.house import House, path_of
+from tests.policy.worlds import GUARDED
 from tests.upstream import LyingUpstream, faults, make_wheel
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
@@ -131,6 +134,99 @@ async def test_a_revoked_token_opens_no_worker(crew: Crew) -> None:
         await call(crew, "DELETE", f"tokens/{made['token']['id']}")
     async with crew.only(1):
         assert (await crew.ask("/api/v1/users", headers=headers)).status == 401
+
+
+AGED = f"{GUARDED}[age]\ndays = 3\n"
+DENIED = GUARDED.replace('guarded"\n', 'guarded"\ndeny = [{ name = "demo", reason = "no" }]\n', 1)
+
+
+async def test_an_edited_policy_file_counts_in_every_worker(crew: Crew, upstream: LyingUpstream) -> None:
+    """The worker that sees it first tells the others, before it answers by it."""
+    wheel = make_wheel("demo", "1.0")
+    upstream.add(wheel)
+    for worker in (0, 1):
+        async with crew.only(worker):
+            assert (await crew.fetch(wheel)).is_whole(wheel.data)
+    rewrite(crew, DENIED)
+    async with crew.only(0):
+        while (await crew.ask(path_of(wheel))).status == 200:  # noqa: ASYNC110  it looks at the file every second
+            await asyncio.sleep(0.02)
+    async with crew.only(1):
+        assert (await crew.ask(path_of(wheel))).status == 403
+        assert (await crew.ask(f"{path_of(wheel)}.metadata")).status == 403
+
+
+async def test_an_exemption_that_one_worker_grants_and_another_revokes_counts_in_both(
+    crew: Crew, upstream: LyingUpstream
+) -> None:
+    wheel = make_wheel("demo", "1.0")
+    wheel.published = datetime.now(UTC).isoformat()
+    upstream.add(wheel)
+    rewrite(crew, AGED)
+    for worker in (0, 1):
+        async with crew.only(worker):
+            while (await crew.fetch(wheel)).status != 403:  # noqa: ASYNC110  likewise
+                await asyncio.sleep(0.02)
+    entry = {
+        "kind": "exempt",
+        "rule": "age",
+        "ecosystem": "pypi",
+        "pattern": "demo",
+        "days": 1,
+        "reason": "known",
+    }
+    async with crew.only(0):
+        made = await call(crew, "POST", "policy/entries", json.dumps(entry), 201)
+        assert isinstance(made, dict)
+    async with crew.only(1):
+        assert (await crew.fetch(wheel)).is_whole(wheel.data)
+        await call(crew, "DELETE", f"policy/entries/{made['entry']['id']}?reason=no")
+    async with crew.only(0):
+        assert (await crew.ask(path_of(wheel))).status == 403
+
+
+async def test_a_policy_that_is_swapped_under_load_is_one_or_the_other(
+    crew: Crew, upstream: LyingUpstream
+) -> None:
+    """P12: every answer is by a whole policy, every delivery names the one that let it pass."""
+    wheel = make_wheel("demo", "1.0")
+    upstream.add(wheel)
+    path = await crew.learn(wheel)
+    assert (await crew.ask(path)).is_whole(wheel.data)
+    allowing = crew.rows("delivery")[0]["detail"]["policy"]
+    swapping, seen = True, set()
+
+    async def load() -> None:
+        while swapping:
+            got = await crew.ask(path)
+            assert got.is_whole(wheel.data) or got.status == 403, got.reason
+            seen.add(got.status)
+
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(4):
+            clients.create_task(load())
+        for number in range(100):
+            rewrite(crew, (DENIED, GUARDED)[number % 2])
+            crew.parent.send_signal(signal.SIGHUP)
+            await crew.ask(path)
+        rewrite(crew, DENIED)
+        crew.parent.send_signal(signal.SIGHUP)
+        while 200 in [(await crew.ask(path)).status for _ in range(5)]:
+            pass
+        swapping = False
+    assert seen == {200, 403}
+    for worker in (0, 1):
+        async with crew.only(worker):
+            assert (await crew.ask(path)).status == 403
+    assert {row["detail"]["policy"] for row in crew.rows("delivery")} == {allowing}
+    assert await intact(crew)
+
+
+def rewrite(crew: Crew, text: str) -> None:
+    """Put another policy file in place, at once, as editors do."""
+    other = crew.policy_file.with_suffix(".new")
+    other.write_text(text)
+    other.rename(crew.policy_file)
 
 
 async def test_a_killed_worker_is_replaced_and_what_it_fetched_is_fetched_by_another(
