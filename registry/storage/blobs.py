@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -57,6 +58,8 @@ class Blobs:
         self._alarm = alarm
         self._trusted: OrderedDict[str, tuple[Path, Look]] = OrderedDict()
         self._checks: dict[str, asyncio.Task[bool]] = {}
+        self._is_failing = False
+        """Whether the disk failed, and nothing was kept since."""
         self._uses: dict[str, int] = {}
         """When blobs were last asked for, in microseconds, as far as it isn't in the database yet."""
         self._flushed_uses: dict[str, int] = {}
@@ -74,7 +77,7 @@ class Blobs:
         def committed(sha256: str, status: os.stat_result) -> None:
             loop.call_soon_threadsafe(self._trust, sha256, _look(status))
 
-        staging = FileStaging(self._volume, committed)
+        staging = FileStaging(self._volume, committed, self._failed)
         try:
             await self._volume.run(lambda: staging.open(size_hint or 0))
         except BaseException:  # the file may still be made by a call that nobody waits for any more
@@ -235,13 +238,24 @@ class Blobs:
         reason = (
             f"A file on {self._volume.title} no longer has the bytes it was stored with; it is in bad/ now."
         )
-        _LOG.error("%s sha256:%s", reason, sha256)
+        await self._tell("damaged-blob", reason, sha256)
+
+    async def _failed(self, error: Unavailable) -> None:
+        """A disk that says it can't keep what it was given is an operator's business: told once, until it
+        keeps something again."""
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.EIO and not self._is_failing:
+            self._is_failing = True
+            await self._tell("write-failed", str(error))
+
+    async def _tell(self, what: str, reason: str, sha256: str | None = None) -> None:
+        _LOG.error("%s", reason, extra={"sha256": sha256})
         event = Event(
             kind=Kind.ALARM,
             at=self._clock.now(),
             actor="storage",
             sha256=sha256,
-            detail={"alarm": "damaged-blob", "reason": reason, "volume": self._volume.key},
+            detail={"alarm": what, "reason": reason, "volume": self._volume.key},
         )
         try:
             await self._alarm(event)
@@ -250,6 +264,7 @@ class Blobs:
 
     def _trust(self, sha256: str, look: Look) -> None:
         """Remember, also in the database: a row that a crash loses only costs one more hashing."""
+        self._is_failing = False
         self._remember(sha256, self._volume.blob(sha256), look)
         key = self._volume.key
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from registry.errors import IntegrityFailed, Unavailable
@@ -21,13 +21,15 @@ _LINGER = 0.25
 """Seconds after which less is written too, so that who reads along sees a slow download move."""
 
 Committed = Callable[[str, os.stat_result], None]
+Failed = Callable[[Unavailable], Awaitable[None]]
 
 
 class FileStaging:
     """A temp file on the volume. Its calls are awaited one after the other; `discard` may come any time."""
 
-    def __init__(self, volume: Volume, committed: Committed) -> None:
-        """`committed` is told sha256 and stat of the blob once it is in place."""
+    def __init__(self, volume: Volume, committed: Committed, failed: Failed) -> None:
+        """`committed` is told sha256 and stat of the blob once it is in place, `failed` why it never will be
+        where the volume is to blame."""
         self.path = Path()
         self.size = 0
         """Bytes that are in the file, and so readable at `path`; up to 256 KiB more may be on their way."""
@@ -35,6 +37,7 @@ class FileStaging:
         """sha512 and sha256 as computed, once committed."""
         self._volume = volume
         self._committed = committed
+        self._failed = failed
         self._descriptor: int | None = None
         self._abandoned = False
         self._descriptor_lock = threading.Lock()
@@ -58,7 +61,11 @@ class FileStaging:
         self._pending_size += len(chunk)
         if self._pending_size >= _BUFFER or time.monotonic() - self._written_at >= _LINGER:
             data = self._taken()
-            await self._volume.run(lambda: self._append(data), work=len(data))
+            try:
+                await self._volume.run(lambda: self._append(data), work=len(data))
+            except Unavailable as error:
+                await self._failed(error)
+                raise
             self.size += len(data)
             self._written_at = time.monotonic()
 
@@ -71,8 +78,10 @@ class FileStaging:
         work = self.size + len(rest)
         try:
             return await self._volume.run(lambda: self._finish(rest, expected, size), work=work)
-        except BaseException:
+        except BaseException as error:
             await self.discard()
+            if isinstance(error, Unavailable):
+                await self._failed(error)
             raise
 
     async def discard(self) -> None:

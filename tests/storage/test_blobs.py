@@ -204,6 +204,29 @@ async def test_a_call_that_fails_leaves_nothing_and_the_next_try_works(
     assert await storage.blobs.put(DATA) == SHA256
 
 
+async def test_a_disk_that_fails_is_an_alarm_once_until_it_keeps_something_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F3."""
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def alarms() -> list[object]:
+        return [row.event.detail["alarm"] for row in await storage.log.events(kinds=["alarm"])]
+
+    await storage.volume.start()
+    for expected in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", failing)
+            for _ in range(3):
+                with pytest.raises(Unavailable, match="I/O error"):
+                    await storage.blobs.put(DATA)
+        assert await alarms() == ["write-failed"] * expected
+        sha256 = await storage.blobs.put(DATA)
+        await storage.blobs.drop(sha256)
+
+
 async def test_a_volume_that_can_not_sync_directories_is_lived_with(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
