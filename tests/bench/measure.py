@@ -170,10 +170,11 @@ def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
         path, headers = f"{system.npm}{row.project}", PACKUMENT
     if row.what == "index":
         return system.url + path, dict(headers)
-    fields, body = _asked(system, path, {"Accept": headers["Accept"]})
     if row.what == "304":
+        fields, _ = _asked(system, path, headers)  # the gzipped form may have a tag of its own
         tags = {"If-None-Match": fields["ETag"]} if "ETag" in fields else {}
         return system.url + path, {**headers, **tags}
+    fields, body = _asked(system, path, {"Accept": headers["Accept"]})
     links = _links(body, fields.get("Content-Type", ""))
     link = next(link for link in links if urllib.parse.unquote(link).rpartition("/")[2].startswith(row.file))
     return urllib.parse.urljoin(system.url + path, link).partition("#")[0], {}
