@@ -58,6 +58,7 @@ async def push_file(
             break
         transport.write(piece)
         sent += len(piece)
+        await asyncio.sleep(0)  # others first, however quickly this one takes it
     return sent
 
 
@@ -108,5 +109,5 @@ async def write_pieces(writer: AbstractStreamWriter, pieces: Iterable[bytes | me
     for piece in pieces:
         await writer.write(piece)
         written += len(piece)
-        await asyncio.sleep(0)  # others first: a client that takes all at once never makes us wait
+        await asyncio.sleep(0)  # others first, however quickly this one takes it
     return written
