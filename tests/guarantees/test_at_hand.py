@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import re
 from contextlib import closing
 
@@ -14,10 +16,13 @@ from tests.guarantees.house import JSON, Got, House, path_of
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
 SMALL, LARGE = make_wheel("small", "1.0"), make_wheel("large", "1.0", padding=100_000)
-TARBALL = make_tarball("@team/tool", "1.0.0")
+TARBALL, BIG = make_tarball("@team/tool", "1.0.0"), make_tarball("big", "1.0.0")
+BIG.manifest = {**BIG.manifest, "description": random.Random(1).randbytes(200_000).hex()}
+ETAG = f'"{hashlib.sha256(LARGE.data).hexdigest()}"'
 PATHS = {
     "index": "/pypi/simple/small/",
     "packument": "/npm/@team%2ftool",
+    "large packument": "/npm/big",
     "small file": path_of(SMALL),
     "large file": path_of(LARGE),
     "tarball": path_of(TARBALL),
@@ -31,6 +36,19 @@ WAYS: dict[str, dict[str, str]] = {
     "part": {"Range": "bytes=3-9"},
     "end": {"Range": "bytes=-1"},
     "beyond": {"Range": "bytes=9999999-"},
+    "backwards": {"Range": "bytes=9-3"},
+    "several parts": {"Range": "bytes=0-0,2-2"},
+    "part of this": {"Range": "bytes=3-9", "If-Range": ETAG},
+    "part of something else": {"Range": "bytes=3-9", "If-Range": '"other"'},
+    "part of this, weakly": {"Range": "bytes=3-9", "If-Range": f"W/{ETAG}"},
+    "part of what is as old": {"Range": "bytes=3-9", "If-Range": "Sat, 21 Nov 2026 12:00:00 GMT"},
+    "part of what the client has": {"Range": "bytes=3-9", "If-None-Match": ETAG},
+    "one of several": {"If-None-Match": f'"other", W/{ETAG}'},
+    "not in gzip": {"Accept-Encoding": "gzip;q=0, *;q=0"},
+    "in anything": {"Accept-Encoding": "*"},
+    "publishing": {"npm-command": "publish"},
+    "with a cookie": {"Cookie": "a=b"},
+    "in another's words": {"X-Forwarded-Host": "evil.example", "X-HTTP-Method-Override": "DELETE"},
     "foreign": {"Host": "evil.example"},
     "wrong password": {"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="},
     "unknown form": {"Accept": "image/png"},
@@ -39,7 +57,7 @@ WAYS: dict[str, dict[str, str]] = {
 
 @pytest.fixture(autouse=True)
 async def kept(house: House, upstream: LyingUpstream) -> None:
-    upstream.add(SMALL, LARGE, TARBALL)
+    upstream.add(SMALL, LARGE, TARBALL, BIG)
     for package in (SMALL, LARGE, TARBALL):
         await house.learn(package)
     for path in PATHS.values():
