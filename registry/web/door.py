@@ -2,7 +2,8 @@
 
     head        line and headers of a request are here 15 seconds after the connection, or their first byte
     connections from one address at a time are bounded; the next one is told 503 and closed
-    rate        who takes less than a kilobyte a second of an answer, for a minute, is dropped
+    rate        who takes less of an answer, or sends less of a body, than a kilobyte a second for a minute is
+                dropped
 
 A connection that rests between two requests is the library's business (keep-alive).
 """
@@ -32,7 +33,8 @@ PER_ADDRESS = 600
 """Connections from one address: hundreds of jobs behind one NAT are normal, thousands aren't."""
 SLOW_SECONDS = 60.0
 SLOWEST = 1024
-"""Bytes a second that a client takes at least, measured over SLOW_SECONDS while bytes wait for it."""
+"""Bytes a second that a client takes at least while bytes wait for it, and sends while a body of its own is
+waited for, measured over SLOW_SECONDS."""
 
 READ = 256 * 1024
 """Bytes that are read from a connection at a time, at most."""
@@ -150,6 +152,8 @@ class Guard(asyncio.BufferedProtocol):
         self._head: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
         self._taken = 0
+        self._received = 0
+        """Bytes since the last look."""
         self.address = ""
 
     # what the event loop says
@@ -177,6 +181,7 @@ class Guard(asyncio.BufferedProtocol):
         """Pass them on; the first bytes between two requests begin a head."""
         if not self._let_in:
             return
+        self._received += nbytes
         data = bytes(self._door.buffer[:nbytes])
         if self._answering:
             self._heard_meanwhile = True
@@ -217,7 +222,7 @@ class Guard(asyncio.BufferedProtocol):
         self._heard_meanwhile = False
         self._stop_head()
         if self._look is None:
-            self._taken = self._delivered()
+            self._taken, self._received = self._delivered(), 0
             self._look = self._later(self._door.slow_seconds, self._judge)
 
     def request_ended(self) -> None:
@@ -247,17 +252,26 @@ class Guard(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _judge(self) -> None:
-        """Drop a client for whom bytes wait and who took too few of them since the last look."""
+        """Drop a client for whom bytes wait and who took too few of them since the last look, or who sent too
+        few of a body that is waited for."""
         self._look = None
         if self._transport is None or self._transport.is_closing():
             return
         waiting, taken = self._waiting(), self._delivered()
-        enough = taken - self._taken >= self._door.slowest * self._door.slow_seconds
-        self._taken = taken
-        if waiting and not enough:
+        least = self._door.slowest * self._door.slow_seconds
+        slow = (waiting and taken - self._taken < least) or (self._lacks_body() and self._received < least)
+        self._taken, self._received = taken, 0
+        if slow:
             self._transport.abort()
         elif waiting or self._answering:
             self._look = self._later(self._door.slow_seconds, self._judge)
+
+    def _lacks_body(self) -> bool:
+        """Whether a request is under way whose body isn't all here, and the client could send more of it."""
+        request = getattr(self._inner, "_current_request", None)
+        if not self._answering or request is None or self._transport is None:
+            return False
+        return not request.content.is_eof() and self._transport.is_reading()
 
     def _waiting(self) -> bool:
         """Whether bytes lie in our buffer or the kernel's that the client hasn't taken."""

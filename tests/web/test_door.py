@@ -145,13 +145,42 @@ async def test_a_slow_answer_is_the_servers_own_business(world: World) -> None:
 
 
 async def test_a_slow_body_is_no_slow_head(world: World) -> None:
-    await world.start()
+    await world.start(slowest=1)
     reader, writer = await world.connect()
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\n")
     for _ in range(6):
         writer.write(b"x")
         await asyncio.sleep(0.1)
     assert await one_answer(reader) == b"6"
+    writer.close()
+
+
+async def test_who_sends_less_of_a_body_than_the_least_rate_is_dropped(world: World) -> None:
+    """L6, behind the head: a few bytes now and then don't keep a connection."""
+    await world.start()
+    reader, writer = await world.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+
+    async def drip() -> None:
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.create_task(drip())
+    assert await ends(reader) == b""
+    dripping.cancel()
+    await asyncio.gather(dripping, return_exceptions=True)
+    _, another = await world.connect()
+    another.close()
+
+
+async def test_a_body_in_time_may_be_followed_by_a_slow_answer(world: World) -> None:
+    await world.start(slow_seconds=0.1)
+    reader, writer = await world.connect()
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello")
+    await asyncio.sleep(0.5)
+    world.release.set()
+    assert await one_answer(reader) == b"late"
     writer.close()
 
 
