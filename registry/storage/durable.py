@@ -43,15 +43,31 @@ _REASONS = {
 _SLOW_TO_HEAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
-def explain(error: OSError, place: str) -> Unavailable:
-    """The failure of a system call on `place` ('the LAN volume') as a sentence that says what to do."""
+def explain(error: OSError, place: str, root: Path | None = None) -> Unavailable:
+    """The failure of a system call on `place` ('the LAN volume') as a sentence that says what to do; where in
+    it, is told from `root` on."""
     code = error.errno or 0
     if code in {errno.EACCES, errno.EPERM}:
-        reason = f"does not let user id {os.geteuid()} do that; correct its owner or permissions"
+        reason = f"does not let user id {os.geteuid()} {_act(root, error.filename)}"
     else:
         reason = _REASONS.get(code, f"failed with '{os.strerror(code)}'; look at the disk or NAS behind it")
     sentence = f"{place[:1].upper()}{place[1:]} {reason}."
     return Unavailable(sentence, retry_after=60 if code in _SLOW_TO_HEAL else 10)
+
+
+def _act(root: Path | None, path: object) -> str:
+    """What isn't allowed below `root`, and what to do: about a directory that is closed, else the file."""
+    if root is not None and isinstance(path, str | Path):
+        top = next((top for top in (root, root.resolve()) if Path(path).is_relative_to(top)), None)
+        if top is not None:
+            place = top
+            for part in Path(path).relative_to(top).parts:
+                if not os.access(place, os.X_OK):
+                    break
+                place /= part
+            where = "its top directory" if place == top else f"'{place.relative_to(top).as_posix()}'"
+            return f"use {where}; correct the owner or the permissions of that"
+    return "do that; correct its owner or permissions"
 
 
 def temp_file(directory: Path) -> tuple[int, Path]:

@@ -95,7 +95,7 @@ class Volume:
             try:
                 return function()
             except OSError as error:
-                raise explain(error, self.title) from error
+                raise explain(error, self.title, self.root) from error
 
         return await self._pool.run(guarded, self._patience + work / _SLOWEST)
 
@@ -110,7 +110,7 @@ class Volume:
         try:
             return function()
         except OSError as error:
-            raise explain(error, self.title) from error
+            raise explain(error, self.title, self.root) from error
 
     async def identified(self) -> None:
         """Make sure that the volume was identified once. Raises Unavailable."""
@@ -138,8 +138,8 @@ class Volume:
             self.make(self.temp)
         if figures.f_flag & os.ST_RDONLY or not os.access(self.temp, os.W_OK | os.X_OK):
             raise Unavailable(
-                f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct its"
-                " owner (what it holds is still served).",
+                f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct the"
+                " owner of 'tmp' on it (what it holds is still served).",
                 retry_after=60,
             )
         free = figures.f_bavail * figures.f_frsize

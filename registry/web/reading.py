@@ -103,4 +103,10 @@ class Reader:
 
 def unreadable(error: OSError) -> Unavailable:
     """A file that should be there and can't be read, as an answer."""
-    return Unavailable(f"A kept file can't be read ({error.strerror}); check the volume.")
+    if error.errno not in {errno.EACCES, errno.EPERM}:
+        return Unavailable(f"A kept file can't be read ({error.strerror}); check the volume.")
+    name = Path(str(error.filename or "it")).name
+    return Unavailable(
+        f"User id {os.geteuid()} can't read '{name}' on the volume ({error.strerror}); correct its owner or"
+        " permissions."
+    )

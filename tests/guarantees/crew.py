@@ -31,6 +31,10 @@ class Crew(House):
     """A house whose appliance is a program of several processes, or of one."""
 
     workers: int = 2
+    prefix: tuple[str, ...] = ()
+    """What the program is run by."""
+    umask: int = -1
+    """The program's; -1 for ours."""
 
     async def start(self) -> None:
         """Run it until its workers serve."""
@@ -54,7 +58,11 @@ class Crew(House):
         }
         with (self.folder / "journal").open("ab") as journal:
             self.parent = subprocess.Popen(  # noqa: ASYNC220  it takes a moment, and nothing else is to do
-                (sys.executable, "-m", "registry", "serve"), env=environ, cwd=self.folder, stderr=journal
+                (*self.prefix, sys.executable, "-m", "registry", "serve"),
+                env=environ,
+                cwd=self.folder,
+                stderr=journal,
+                umask=self.umask,
             )
         connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=self.tls or True)
         self._session = await self._running.enter_async_context(aiohttp.ClientSession(connector=connector))
