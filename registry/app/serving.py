@@ -39,12 +39,12 @@ def load(settings: Settings) -> None:
             shipped_names(ecosystem).warm()
 
 
-def run(settings: Settings, told: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT; `told` is called once requests are answered. Raises ConfigurationError
-    before anything is served."""
+def run(settings: Settings, told: Callable[[], None] = lambda: None, *, closes: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; `told` is called once requests are answered. `closes` the port first,
+    where nobody else goes on with it. Raises ConfigurationError before anything is served."""
     spare_memory()
     write_journal(settings.log_level)
-    asyncio.run(serve(settings, bound_socket(settings), told))
+    asyncio.run(serve(settings, bound_socket(settings), told, closes=closes))
 
 
 def bound_socket(settings: Settings) -> socket.socket:
@@ -59,7 +59,13 @@ def bound_socket(settings: Settings) -> socket.socket:
         ) from error
 
 
-async def serve(settings: Settings, sock: socket.socket, told: Callable[[], None] = lambda: None) -> None:
+async def serve(
+    settings: Settings,
+    sock: socket.socket,
+    told: Callable[[], None] = lambda: None,
+    *,
+    closes: bool = False,
+) -> None:
     """The gateway, from assembled to drained."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -91,4 +97,8 @@ async def serve(settings: Settings, sock: socket.socket, told: Callable[[], None
         finally:
             for each in watches:
                 each.cancel()
+            if closes:  # whoever comes now is turned away, and doesn't wait at a door that stays shut
+                sock.shutdown(socket.SHUT_RDWR)
+            for site in list(runner.sites):
+                await site.stop()
             await runner.cleanup()

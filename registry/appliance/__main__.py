@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,9 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.errors import ConfigurationError
 from registry.policy.loader import check_policy
 from registry.settings import BACK_ENDS, Settings, load_settings
+
+GATEWAY_PATIENCE = 45.0
+"""Seconds: it lets downloads finish for 30, and ends by itself. A second Ctrl-C ends it at once."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +57,7 @@ def run(environ: Mapping[str, str], directory: Path) -> int:
             environ={**environ, **handed, "PYTHONUNBUFFERED": "1"},
             folder=directory,
             sockets=(premises.listener.fileno(),),
-            patience=8.0,
+            patience=GATEWAY_PATIENCE,
         )
         is_first_run = not premises.admin_password.exists()
 
@@ -74,7 +78,15 @@ def run(environ: Mapping[str, str], directory: Path) -> int:
             async def is_ready() -> str | None:
                 return await asyncio.to_thread(readiness, url, trust)
 
-            return await Supervisor(gateway, parts, logs=premises.logs, is_ready=is_ready, say=say).run(greet)
+            supervisor = Supervisor(
+                gateway,
+                parts,
+                logs=premises.logs,
+                is_ready=is_ready,
+                say=say,
+                close_port=lambda: premises.listener.shutdown(socket.SHUT_RDWR),
+            )
+            return await supervisor.run(greet)
 
         return asyncio.run(supervise())
 

@@ -18,6 +18,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,9 @@ from registry.appliance.part import Backoff
 PR_SET_PDEATHSIG = 1
 MISCONFIGURED = 2
 """Status of a worker that couldn't start and has said why; before all serve, that ends everything."""
+CLOSES = 0.5
+"""Seconds after workers were asked to end when the port is closed: they have let go of it by then, and who
+came meanwhile is turned away, not left waiting."""
 PATIENCE = 40.0
 """Seconds that workers may take to end; what is left then is killed."""
 LOOK = 0.05
@@ -55,11 +59,15 @@ class _Place:
 class Prefork:
     """The parent of `workers` processes that `serve`."""
 
-    def __init__(self, workers: int, serve: Serve) -> None:
+    def __init__(self, workers: int, serve: Serve, listener: socket.socket | None) -> None:
+        """`listener` is what they accept from, unless somebody else goes on with it."""
         self._serve = serve
+        self._listener = listener
         self._places = [_Place() for _ in range(workers)]
         self._serving, self._told = os.pipe()
         self._has_served = False
+        self._closes: float | None = None
+        """Monotonic time when the port is closed; None while nobody asked to stop, and once it was."""
         self._ends: float | None = None
         """Monotonic time when those that still run are killed; None while nobody asked to stop."""
         self._status = 0
@@ -78,6 +86,9 @@ class Prefork:
                 self._signal_all(signal.SIGKILL)
             self._hear()
             self._reap()
+            if self._listener is not None and self._closes is not None and time.monotonic() > self._closes:
+                self._closes = None
+                self._listener.shutdown(socket.SHUT_RDWR)  # in all processes that have it
             self._has_served = self._has_served or bool(select.select([self._serving], [], [], 0)[0])
 
     def _start_due(self) -> None:
@@ -126,6 +137,7 @@ class Prefork:
 
     def _stop(self, status: int) -> None:
         self._status, self._ends = status, time.monotonic() + PATIENCE
+        self._closes = time.monotonic() + CLOSES
         self._signal_all(signal.SIGTERM)
 
     def _reap(self) -> None:

@@ -18,6 +18,9 @@ LOOK = 0.2
 PATIENCE = 15.0
 """Seconds after which a start that takes long is explained."""
 
+CLOSES = 0.5
+"""Seconds after which a gateway that was asked to end accepts nobody any more."""
+
 IsReady = Callable[[], Awaitable[str | None]]
 """None when everything is ready, else what isn't."""
 
@@ -33,12 +36,15 @@ class Supervisor:
         logs: Path,
         is_ready: IsReady,
         say: Say,
+        close_port: Callable[[], None] = lambda: None,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
+        """`close_port` turns away whoever comes while the gateway finishes what runs."""
         self._gateway = Keeper(gateway, PartLog(logs, gateway.name, say), say, backoff())
         self._back_ends = [Keeper(part, PartLog(logs, part.name, say), say, backoff()) for part in back_ends]
         self._is_ready = is_ready
         self._say = say
+        self._close_port = close_port
         self._asked_to_stop = asyncio.Event()
         self._has_terminal = sys.stdin is not None and sys.stdin.isatty()
 
@@ -54,6 +60,8 @@ class Supervisor:
         if started:
             await self._asked_to_stop.wait()
         self._gateway.stop()
+        await asyncio.wait([gateway], timeout=CLOSES)  # it has let go of the port by then
+        self._close_port()
         await gateway
         for keeper in self._back_ends:
             keeper.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,22 +30,24 @@ def serve(ctx: click.Context) -> None:
     settings = settings_here()
     try:
         if settings.listen_fd is not None:  # the appliance started us, and holds directory and port
-            ctx.exit(_run(settings))
+            ctx.exit(_run(settings, None))
         with occupied(settings.data, settings.host, settings.port) as premises:
-            ctx.exit(_run(dataclasses.replace(settings, listen_fd=os.dup(premises.listener.fileno()))))
+            settings = dataclasses.replace(settings, listen_fd=os.dup(premises.listener.fileno()))
+            ctx.exit(_run(settings, premises.listener))
     except ConfigurationError as error:
         raise misconfigured(error.problems) from None
 
 
-def _run(settings: Settings) -> int:
-    """Serve in this process, or in several. Raises ConfigurationError."""
+def _run(settings: Settings, listener: socket.socket | None) -> int:
+    """Serve in this process, or in several; `listener` is the port where it is ours to close. Raises
+    ConfigurationError."""
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counters(settings))  # read when its library is imported
     from registry.app import serving  # noqa: PLC0415 - the whole appliance; other commands start without it
     from registry.appliance.prefork import Prefork  # noqa: PLC0415
 
     if settings.workers == 1:
-        serving.run(settings)
+        serving.run(settings, closes=listener is not None)
         return 0
 
     def serve_one(told: Callable[[], None]) -> int:
@@ -57,7 +60,7 @@ def _run(settings: Settings) -> int:
         return 0
 
     serving.load(settings)
-    return Prefork(settings.workers, serve_one).run()
+    return Prefork(settings.workers, serve_one, listener).run()
 
 
 def _counters(settings: Settings) -> Path:
