@@ -22,6 +22,8 @@ SHOWN = 3
 def with_handovers(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
     """The files of an index, each with its `handover`. Where times are missing, they are in their order."""
     files = tuple(artifacts)
+    if not any(file.publisher or file.provenance or file.handover for file in files):
+        return files  # nobody tells of any: that is no news
     if all(file.published is not None for file in files):
         order = sorted(range(len(files)), key=lambda at: (_release(files[at]), at))
     else:
