@@ -11,7 +11,7 @@ from tests.bench import growth, large, page, static, systems
 from tests.bench.capture import capture
 from tests.bench.cost import watching
 from tests.bench.crowd import Crowd, crowded
-from tests.bench.measure import LOOK, Findings, installs, loads, measured, warm
+from tests.bench.measure import LOOK, Findings, installs, loads, measured, warm, whole
 from tests.bench.peers import NAMES, peer, set_up, version
 from tests.bench.replay import replayed
 from tests.bench.targets import Measured
@@ -49,7 +49,7 @@ def _measured(asked: argparse.Namespace, captured: Path, scratch: Path) -> Measu
     crowded_limit: Crowd | None = None
     appliance = systems.appliance(scratch / "appliance")
     with appliance.running(scratch):
-        ours = measured(appliance, asked.rounds, asked.seconds)
+        ours = whole(measured(appliance, asked.rounds, asked.seconds))
         static.build(appliance, captured, scratch / "static")
     two = Findings(replace(systems.appliance(scratch / "appliance", 2), name="ours, two workers"))
     with two.system.running(scratch):
@@ -65,7 +65,7 @@ def _measured(asked: argparse.Namespace, captured: Path, scratch: Path) -> Measu
     with limit.running(scratch):
         limited = Findings(limit)
         with watching(limit.pid, LOOK) as limited.memory:
-            warm(limited, asked.rounds, asked.seconds)
+            whole(warm(limited, asked.rounds, asked.seconds))
         if crowd is not None:
             crowded_limit = crowded(limit, asked.crowd, crowd.rate)
     proxy = systems.proxy(scratch)

@@ -162,6 +162,14 @@ def warm(findings: Findings, rounds: int, seconds: float) -> Findings:
     return findings
 
 
+def whole(findings: Findings) -> Findings:
+    """Findings of a system that does everything. Ends the run where it didn't: nothing can be compared then."""
+    failed = {name: done.failure for name, done in (findings.cold | findings.warm).items() if done.failure}
+    if found := findings.lacking | failed:
+        raise SystemExit(f"{findings.system.name} didn't do everything: {found}")
+    return findings
+
+
 def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
     """URL and headers of a row's request at this system."""
     if row.ecosystem == "python":
