@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic
 
@@ -29,10 +30,14 @@ class SystemClock:
         """Boot id and seconds since then, from the kernel's own files (proc(5)): a clock that is set, also
         for this process alone, changes neither. Elsewhere than on Linux the process is all that is known."""
         try:
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-            return boot, float(Path("/proc/uptime").read_text("ascii").split()[0])
+            return _boot(), float(Path("/proc/uptime").read_text("ascii").split()[0])
         except OSError:
             return f"process {os.getpid()}", monotonic()
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import click
 
 from registry.cli import show
 from registry.cli.api import connect
+from registry.cli.exits import NEGATIVE
 
 
 @click.group()
@@ -18,7 +19,7 @@ def clock() -> None:
 @clock.command(epilog="Example: registry clock status")
 @show.json_option
 def status(*, as_json: bool) -> None:
-    """Say what the machine's clock says, and which time counts."""
+    """Say what the machine's clock says, and which time counts. Status 1 where these differ."""
     _tell(connect().get("/clock"), as_json=as_json)
 
 
@@ -34,4 +35,6 @@ def _tell(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show.as_json_text(found)
     else:
-        click.echo(found["problem"] or f"The clock is right: {found['time']}.")
+        click.echo(found["problem"] or f"The clock is right: {show.local(found['time'])}.")
+    if found["state"] != "right":
+        click.get_current_context().exit(NEGATIVE)

@@ -13,6 +13,22 @@ from tests.identity.world import BY
 pytestmark = pytest.mark.loopback
 
 
+# clock
+
+
+def test_a_clock_that_was_set_is_told_with_status_1_until_it_is_declared_right(appliance: Running) -> None:
+    right = appliance.command("clock", "status")
+    assert (right.exit_code, right.stdout[:20]) == (0, "The clock is right: ")
+    appliance.world.clock.set(days=-1)
+    wrong = appliance.command("clock", "status")
+    assert wrong.exit_code == 1
+    assert "registry clock accept" in wrong.stdout
+    assert appliance.command("clock", "accept", "--reason", " ").exit_code == 2
+    assert appliance.command("clock", "accept", "--reason", "it was ahead").exit_code == 0
+    assert appliance.answer("clock", "status")["state"] == "right"
+    assert appliance.world.admin_details()[-1]["reason"] == "it was ahead"
+
+
 # policy
 
 
