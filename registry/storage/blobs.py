@@ -91,7 +91,7 @@ class Blobs:
         trusted = self._trusted.get(sha256)
         path = trusted[0] if trusted else self._volume.blob(sha256)
         self._note_use(sha256)  # before the look: who collects garbage looks again after taking a file away
-        look = await self._volume.quickly(lambda: _look_at(path))
+        look = await self._volume.quickly(lambda: _look_at(path) if trusted else _first_look_at(path))
         if look is None:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
@@ -303,3 +303,8 @@ def _look_at(path: Path) -> Look | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return _look(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _first_look_at(path: Path) -> Look | None:
+    """The same for a file that isn't known yet; what a link leads to is somebody else's."""
+    return None if path.parent.is_symlink() else _look_at(path)

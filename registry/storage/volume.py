@@ -285,7 +285,8 @@ class Volume:
                     entry.is_file(follow_symlinks=False)
                     and entry.stat(follow_symlinks=False).st_mtime < oldest
                 ):
-                    Path(entry.path).unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # a file server's own, that is still open somewhere
+                        Path(entry.path).unlink()
 
 
 def _seen(task: asyncio.Task[None]) -> None:

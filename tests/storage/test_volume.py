@@ -14,9 +14,12 @@ import pytest
 from registry.errors import Unavailable
 from registry.model.indexes import Document
 from registry.storage import volume as volume_module
+from registry.storage.adoptions import Adoptions
 from registry.storage.database import Database
 from registry.storage.durable import explain
+from registry.storage.neighbours import Neighbours
 from registry.storage.volume import Volume
+from registry.storage.warehouse import Warehouse
 from tests.specimens import FOO, NOW, Storage, event, opened
 
 
@@ -226,3 +229,45 @@ def test_a_system_error_is_told_as_what_to_do(code: int, says: str) -> None:
     assert says in message
     assert "/secret" not in message
     assert message.startswith("The LAN volume ")
+
+
+async def test_strangers_on_the_volume_are_left_alone_and_never_followed(storage: Storage) -> None:
+    """F14."""
+    volume, outside = storage.root / "volume", storage.root / "outside"
+    warehouse = Warehouse(
+        storage.volume,
+        storage.database,
+        storage.blobs,
+        Adoptions(storage.volume, storage.database, storage.blobs),
+        Neighbours(storage.volume, storage.database),
+    )
+    sha256 = await storage.blobs.put(b"")
+    assert await storage.blobs.read(sha256) == b"", "nothing can be a blob too"
+    (outside / "ab").mkdir(parents=True)
+    target = outside / "ab" / ("ab" * 32)
+    target.write_bytes(b"of somebody else")
+    strangers = [
+        volume / "Thumbs.db",
+        volume / "tmp" / ".nfs0000000000000001",
+        volume / "blobs" / "sha256" / "desktop.ini",
+        volume / "blobs" / "sha256" / sha256[:2] / ".nfs0000000000000002",
+        volume / "index" / "Thumbs.db",
+    ]
+    for path in strangers:
+        path.write_bytes(b"?")
+    folder = volume / "blobs" / "sha256" / sha256[:2] / ("cd" * 32)
+    folder.mkdir()
+    links = [volume / "blobs" / "sha256" / "ab", volume / "index" / ("ef" * 32), volume / "tmp" / ("0" * 32)]
+    for link, leads in zip(links, (outside / "ab", target, target), strict=True):
+        link.symlink_to(leads)
+    for path in (*strangers, target, folder):
+        os.utime(path, (0, 0))
+    kept = await warehouse.measure()
+    assert (kept.files, kept.orphans, kept.documents) == (0, 1, 0), "the empty blob alone"
+    assert await warehouse.unnamed() == ((sha256, 0),)
+    assert (await warehouse.collect(dry_run=False)).files == 0
+    await storage.volume.start()
+    for path in (volume / "Thumbs.db", *strangers[2:], target, folder, *links):
+        assert path.exists(), path
+    assert await storage.blobs.find(target.name) is None
+    assert target.read_bytes() == b"of somebody else"
