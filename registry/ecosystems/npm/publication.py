@@ -18,7 +18,7 @@ import msgspec
 import nodesemver
 
 from registry.ecosystems.npm.contents import read_manifest
-from registry.ecosystems.npm.index import FIELDS, Fields, announced_digests, parse_manifest, value
+from registry.ecosystems.npm.entries import FIELDS, Fields, announced_digests, parse_manifest, value
 from registry.ecosystems.npm.names import (
     clean_version,
     is_tag,

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from registry.ecosystems.npm.index import FIELDS, Fields, announced_signatures, moment, settled_tags, value
+from registry.ecosystems.npm.entries import FIELDS, Fields, announced_signatures, moment, value
+from registry.ecosystems.npm.index import settled_tags
 from registry.ecosystems.npm.names import escaped_name
 from registry.ecosystems.npm.paths import artifact_path
 from registry.model.artifacts import Artifact, Signature

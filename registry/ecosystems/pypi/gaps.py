@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from registry.ecosystems.pypi.index import SPOKEN, Detail, Entry, Meta, read_entries
+from registry.ecosystems.pypi.entries import SPOKEN, Detail, Entry, Meta, read_entries
 from registry.ecosystems.pypi.names import ARTIFACT_SUFFIXES
 from registry.errors import SourceFailed
 from registry.model.artifacts import STRENGTH

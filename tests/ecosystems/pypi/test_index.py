@@ -326,7 +326,7 @@ def test_an_unnamed_or_differently_spelled_document_is_accepted() -> None:
 
 
 def test_too_many_entries_are_the_sources_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
+    monkeypatch.setattr("registry.ecosystems.pypi.entries.MAX_ENTRIES", 3)
     with pytest.raises(SourceFailed, match="more than 3 files"):
         read(json_document(*[entry()] * 4))
     with pytest.raises(SourceFailed, match="more than 3 files"):
