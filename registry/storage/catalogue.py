@@ -14,30 +14,19 @@ import msgspec
 
 from registry.errors import Conflict, NotFound
 from registry.model.artifacts import Artifact, Holding, Known
-from registry.model.events import Event, Kind
+from registry.model.events import Event
 from registry.model.indexes import Status
 from registry.model.listings import Listing
 from registry.model.names import Project
+from registry.storage import artifact_rows as rows
 from registry.storage import listings, pinning
-from registry.storage.database import Database, Row
-from registry.storage.holdings import (
-    COLUMNS,
-    FACTS,
-    KNOWN,
-    LOOKED,
-    facts_of,
-    holding_of,
-    known_of,
-    looked,
-    looked_holding_of,
-    row_of,
-)
+from registry.storage.database import Database
+from registry.storage.holdings import COLUMNS, KNOWN, LOOKED, known_of, looked, looked_holding_of
 from registry.storage.provenance_log import append
+from registry.storage.sightings import Differences, differences, record
 
 _replace = msgspec.structs.replace
 
-_ONE = f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ? AND filename = ?"  # noqa: S608 - constants
-_ALL = f"SELECT {COLUMNS} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _KNOWN = f"SELECT filename, {KNOWN} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _NAMED = ", ".join(f"artifact.{column}" for column in COLUMNS.split(", "))
 _LOOKED = (
@@ -46,23 +35,9 @@ _LOOKED = (
     " WHERE artifact.ecosystem = ? AND artifact.project = ?"
 )
 _ONE_LOOKED = f"{_LOOKED} AND artifact.filename = ?"
-_WRITE = (
-    f"INSERT OR REPLACE INTO artifact (ecosystem, project, {COLUMNS})"  # noqa: S608 - constants
-    f" VALUES (?, ?, {', '.join('?' * (COLUMNS.count(',') + 1))})"
-)
-_HAS = (
-    "SELECT EXISTS (SELECT 1 FROM artifact WHERE ecosystem = ?1 AND project = ?2)"
-    " OR EXISTS (SELECT 1 FROM listing WHERE ecosystem = ?1 AND project = ?2)"
-)
 _ATTESTED = f"SELECT filename, {LOOKED} FROM attestation AS a WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
 _ATTESTED_ONE = f"{_ATTESTED} AND filename = ?"
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
-_ORIGIN = "SELECT public, private FROM project WHERE ecosystem = ? AND name = ?"
-_FACTS = len(FACTS.split(", "))
-_ORIGIN_AT, _GONE_AT, _CONFLICT_AT, _WITHDRAWN_AT = (
-    COLUMNS.split(", ").index(name) for name in ("origin", "gone", "conflict", "withdrawn")
-)
-
 # The row itself is always read, so no other process can make this stale; making the value of it costs more.
 _decoded = lru_cache(maxsize=4_096)(looked_holding_of)
 
@@ -132,36 +107,24 @@ class Catalogue:
         Nothing is written when nothing changed, and only what changed is looked at again in the writer.
         """
         listing = artifacts if isinstance(artifacts, Listing) else Listing.of(artifacts)
-        new, changed, vanished = listing, list[Artifact](), list[str]()
-        was_known = self._has(project)
+        found, was_known = Differences(listing), self._has(project)
         if was_known:
-            new, changed, vanished = await self._database.scan(
-                lambda connection: _differences(connection, project, listing.artifacts, origin, vanished_as)
+            found = await self._database.scan(
+                lambda connection: differences(connection, project, listing.artifacts, origin, vanished_as)
             )
         name = (project.ecosystem, project.name)
         known = self._database.row("SELECT summary FROM project WHERE ecosystem = ? AND name = ?", name)
         tells = known is not None and summary is not None and known[0] != summary
-        if not new.pages and not changed and not vanished and not tells:
+        if not found and not tells:
             return
 
         def job(connection: apsw.Connection) -> None:
-            _list(connection, project, origin)
+            rows.note_project(connection, project, origin)
             if summary is not None:
                 connection.execute(
                     "UPDATE project SET summary = ? WHERE ecosystem = ? AND name = ?", (summary, *name)
                 )
-            unseen, met = new, list[Artifact]()
-            if was_known or _has(connection, project):  # another process may have been quicker with some
-                unseen, met = _parted(connection, project, new)
-            listings.write(connection, project, unseen, origin, now)
-            for artifact in (*met, *changed):
-                _merge(connection, artifact, origin, now)
-            for filename in vanished:
-                known = _one(connection, project, filename)
-                if known is not None and known.origin == origin:
-                    gone = pinning.taken_back(known, vanished_as)
-                    _write(connection, gone)
-                    _tell_of_withdrawal(connection, known, gone, now)
+            record(connection, project, found, origin, now, vanished_as, was_known=was_known)
 
         await self._database.write(job)
 
@@ -196,9 +159,9 @@ class Catalogue:
         """Forget that we hold the bytes (they rotted or were collected); the pin stays."""
 
         def job(connection: apsw.Connection) -> None:
-            known = _one(connection, project, filename)
+            known = rows.find(connection, project, filename)
             if known is not None:
-                _write(connection, _replace(known, blob=None, blob_size=None))
+                rows.write(connection, _replace(known, blob=None, blob_size=None))
 
         await self._database.write(job)
 
@@ -213,19 +176,19 @@ class Catalogue:
         project = artifact.project
 
         def job(connection: apsw.Connection) -> None:
-            known = _one(connection, project, artifact.filename)
+            known = rows.find(connection, project, artifact.filename)
             if known is not None:
                 pinning.require_same(known, artifact)
                 if known.origin == "private":
                     return
-            if not claimed and _origin(connection, project) == "public":
+            if not claimed and rows.origin(connection, project) == "public":
                 raise Conflict(
                     f"{project.name} is known here as a public package, so it can't be published as a private"
                     " one; choose another name, or ask an operator to claim it."
                 )
-            _list(connection, project, "private")
+            rows.note_project(connection, project, "private")
             fresh = known or pinning.first_seen(artifact, "private", event.at)
-            _write(connection, _replace(fresh, origin="private", metadata_blob=metadata_blob, gone=False))
+            rows.write(connection, _replace(fresh, origin="private", metadata_blob=metadata_blob, gone=False))
             append(connection, event)
 
         await self._database.write(job)
@@ -237,10 +200,10 @@ class Catalogue:
 
         def job(connection: apsw.Connection) -> None:
             for filename in filenames:
-                known = _known(connection, project, filename)
+                known = rows.require(connection, project, filename)
                 if known.origin != "private" or known.gone:
                     raise NotFound(f"{filename} isn't published here, so it can't be yanked here.")
-                _write(connection, _replace(known, artifact=_replace(known.artifact, yanked=reason)))
+                rows.write(connection, _replace(known, artifact=_replace(known.artifact, yanked=reason)))
             append(connection, event)
 
         await self._database.write(job)
@@ -250,17 +213,17 @@ class Catalogue:
 
         def job(connection: apsw.Connection) -> None:
             for filename in filenames:
-                known = _known(connection, project, filename)
+                known = rows.require(connection, project, filename)
                 if known.origin != "private":
                     raise NotFound(f"{filename} was not published here, so it can't be unpublished.")
-                _write(connection, _replace(known, gone=True))
+                rows.write(connection, _replace(known, gone=True))
             append(connection, event)
 
         await self._database.write(job)
 
     async def origin(self, project: Project) -> str | None:
         """`private` when anything was ever published here, else `public` when upstream has it, else None."""
-        return _origin_of(self._database.row(_ORIGIN, (project.ecosystem, project.name)))
+        return rows.origin_of(self._database.row(rows.ORIGIN, (project.ecosystem, project.name)))
 
     def status(self, project: Project) -> Status | None:
         """What an admin said of a private project; None for an active one. A point look-up."""
@@ -286,18 +249,18 @@ class Catalogue:
 
     async def projects(self, ecosystem: str, origin: str | None = None) -> tuple[str, ...]:
         """Names with rows, sorted."""
-        rows = await self._database.scan(
+        known = await self._database.scan(
             lambda connection: connection.execute(
                 "SELECT public, private, name FROM project WHERE ecosystem = ? ORDER BY name", (ecosystem,)
             ).fetchall()
         )
-        return tuple(str(row[2]) for row in rows if origin in {None, _origin_of(row)})
+        return tuple(str(row[2]) for row in known if origin in {None, rows.origin_of(row)})
 
     async def _amend(
         self, project: Project, filename: str, change: Callable[[Holding], Holding], event: Event | None
     ) -> None:
         def job(connection: apsw.Connection) -> None:
-            _write(connection, change(_known(connection, project, filename)))
+            rows.write(connection, change(rows.require(connection, project, filename)))
             if event is not None:
                 append(connection, event)
 
@@ -305,13 +268,13 @@ class Catalogue:
 
     async def summaries(self, ecosystem: str, origin: str) -> Mapping[str, str]:
         """Names with rows, sorted → what they say they are about."""
-        rows = await self._database.scan(
+        known = await self._database.scan(
             lambda connection: connection.execute(
                 "SELECT public, private, name, summary FROM project WHERE ecosystem = ? ORDER BY name",
                 (ecosystem,),
             ).fetchall()
         )
-        return {str(row[2]): str(row[3]) for row in rows if origin == _origin_of(row)}
+        return {str(row[2]): str(row[3]) for row in known if origin == rows.origin_of(row)}
 
     async def undated(self, ecosystem: str) -> int:
         """How many public files there are whose source tells no time for any file of their project."""
@@ -328,148 +291,5 @@ class Catalogue:
 
     def _has(self, project: Project) -> bool:
         """Whether anything is known of a project's files. A point look-up."""
-        row = self._database.row(_HAS, (project.ecosystem, project.name))
+        row = self._database.row(rows.HAS, (project.ecosystem, project.name))
         return row is not None and bool(row[0])
-
-
-def _differences(
-    connection: apsw.Connection,
-    project: Project,
-    artifacts: Sequence[Artifact],
-    origin: str,
-    vanished_as: str,
-) -> tuple[Listing, list[Artifact], list[str]]:
-    """Artifacts that were never seen, those that aren't as they were, names of files no longer listed."""
-    key = (project.ecosystem, project.name)
-    rows = {row[0]: row for row in connection.execute(_ALL, key)}
-    listed = listings.listed_in(connection.execute(listings.PAGES, key).fetchall(), rows.keys())
-
-    def is_changed(artifact: Artifact) -> bool:
-        row = rows.get(artifact.filename)
-        if row is None:
-            return listed[artifact.filename] != (origin, artifact)
-        if row[_ORIGIN_AT] != origin:
-            return False
-        return bool(row[_GONE_AT] or row[_CONFLICT_AT] or row[:_FACTS] != facts_of(artifact))
-
-    seen = rows.keys() | listed.keys()
-    now = {artifact.filename for artifact in artifacts}
-    new = Listing.of(artifact for artifact in artifacts if artifact.filename not in seen)
-    changed = [artifact for artifact in artifacts if artifact.filename in seen and is_changed(artifact)]
-    vanished = [
-        str(name)
-        for name, row in rows.items()
-        if row[_ORIGIN_AT] == origin
-        and name not in now
-        and (not row[_GONE_AT] or row[_WITHDRAWN_AT] not in {"", vanished_as})
-    ]
-    vanished += [name for name, (by, _) in listed.items() if by == origin and name not in now]
-    return new, changed, vanished
-
-
-def _parted(
-    connection: apsw.Connection, project: Project, listing: Listing
-) -> tuple[Listing, list[Artifact]]:
-    """What of a listing was never seen, and the rest."""
-    met = [a for a in listing.artifacts if _one(connection, project, a.filename) is not None]
-    if not met:
-        return listing, met
-    names = {artifact.filename for artifact in met}
-    return Listing.of(a for a in listing.artifacts if a.filename not in names), met
-
-
-def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: datetime) -> None:
-    known = _one(connection, artifact.project, artifact.filename)
-    if known is None:
-        _write(connection, pinning.first_seen(artifact, origin, now))
-        return
-    merged = pinning.seen_again(known, artifact)
-    if known.origin != origin or merged == known:
-        return
-    _write(connection, merged)
-    _tell_of_withdrawal(connection, known, merged, now)
-    if merged.conflict is not None and merged.conflict != known.conflict:
-        append(connection, _alarm(merged, artifact, now))
-
-
-def _tell_of_withdrawal(connection: apsw.Connection, before: Holding, after: Holding, now: datetime) -> None:
-    """Log it when a source takes back what we hold: others may have it from us."""
-    what = pinning.withdrawal(before, after)
-    if what is None:
-        return
-    artifact = after.artifact
-    event = Event(
-        kind=Kind.ALARM,
-        at=now,
-        actor="upstream",
-        project=artifact.project,
-        version=artifact.version,
-        filename=artifact.filename,
-        sha256=after.blob,
-        detail={"alarm": "withdrawn", "how": what, "reason": artifact.yanked, "url": artifact.url},
-    )
-    append(connection, event)
-
-
-def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:
-    return Event(
-        kind=Kind.ALARM,
-        at=now,
-        actor="upstream",
-        project=announced.project,
-        version=announced.version,
-        filename=announced.filename,
-        detail={
-            "alarm": "changed-digest",
-            "reason": "The source announces other bytes under a name seen before; they are not let in.",
-            "pinned": str(holding.pin) if holding.pin else None,
-            "announced": str(holding.conflict),
-            "first_seen": holding.first_seen.isoformat(),
-            "url": announced.url,
-        },
-    )
-
-
-def _has(connection: apsw.Connection, project: Project) -> bool:
-    return bool(connection.execute(_HAS, (project.ecosystem, project.name)).fetchall()[0][0])
-
-
-def _one(connection: apsw.Connection, project: Project, filename: str) -> Holding | None:
-    key = (project.ecosystem, project.name, filename)
-    rows = connection.execute(_ONE, key).fetchall()
-    if rows:
-        return holding_of(project, rows[0])
-    return listings.holding_in(connection.execute(listings.PAGE_OF, (*key, filename)), filename)
-
-
-def _known(connection: apsw.Connection, project: Project, filename: str) -> Holding:
-    found = _one(connection, project, filename)
-    if found is None:
-        raise NotFound(f"{filename} is not a known file of {project.name}.")
-    return found
-
-
-def _write(connection: apsw.Connection, holding: Holding) -> None:
-    project = holding.artifact.project
-    connection.execute(_WRITE, (project.ecosystem, project.name, *row_of(holding)))
-
-
-def _list(connection: apsw.Connection, project: Project, origin: str) -> None:
-    """Note whose project it is."""
-    private = origin == "private"
-    connection.execute(
-        "INSERT INTO project (ecosystem, name, public, private) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET public = max(public, excluded.public), private = max(private, excluded.private)",
-        (project.ecosystem, project.name, int(not private), int(private)),
-    )
-
-
-def _origin(connection: apsw.Connection, project: Project) -> str | None:
-    rows = connection.execute(_ORIGIN, (project.ecosystem, project.name)).fetchall()
-    return _origin_of(rows[0] if rows else None)
-
-
-def _origin_of(row: Row | None) -> str | None:
-    if row is None:
-        return None
-    return "private" if row[1] else "public"
