@@ -27,7 +27,8 @@ from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, Flig
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.flight import Flight
 from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.prepare import Rules, Wanted, pack
+from registry.pipeline.orders import Rules, Wanted
+from registry.pipeline.packs import pack
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.settling import settled

@@ -18,7 +18,7 @@ from registry.model.editions import OwnEdition
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, Edition, PolicyStore, ProvenanceLog
-from registry.pipeline.prepare import Rules
+from registry.pipeline.orders import Rules
 from registry.policy import engine
 from registry.policy.advisories import KnownAdvisories
 from registry.policy.loader import NO_ADVISORIES, parse_policy

@@ -6,124 +6,27 @@ process for large documents; everything it takes and gives is small, immutable a
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
-from isal import igzip
 
 from registry.ecosystems import ECOSYSTEMS
 from registry.model.artifacts import Artifact, Digest, Known, trusted
 from registry.model.attestations import Attested, vouched
-from registry.model.decisions import Decision, Effect, Objection, Refusal, Subject, refuse
-from registry.model.indexes import Document, Index, Rendition, Representation
+from registry.model.decisions import Effect, Objection, Refusal, refuse
+from registry.model.indexes import Document, Index, Rendition
 from registry.model.listings import Listing
-from registry.model.names import Project
 from registry.pipeline.handovers import with_handovers
-from registry.pipeline.large import GZIP_LEVEL, etag_of, opened, pack_pieces, relieve
+from registry.pipeline.large import opened, pack_pieces, relieve
+from registry.pipeline.objections import changed, weak, weakened, with_objection
+from registry.pipeline.orders import Job, Prepared, Rules
+from registry.pipeline.packs import pack
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of what nobody tells the time of."""
 KEPT_HERE = "here"
 """The provenance URL of a file whose provenance no source offers, and we do."""
-
-
-class Rules(Protocol):
-    """The part of a policy that decides about single files."""
-
-    @property
-    def revision(self) -> str:
-        """Of the policy that it is a part of."""
-
-    @property
-    def turns(self) -> tuple[datetime, ...]:
-        """The moments at which entries about the project go out of force."""
-
-    @property
-    def looks(self) -> bool:
-        """Whether a file can't be let in before somebody has looked at who built it."""
-
-    def decide_name(self, now: datetime) -> Decision:
-        """All objections against the project as a whole."""
-
-    def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> Collection[str]:
-        """Names of those of many files that `decide` might refuse."""
-
-    def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
-        """All objections against one file."""
-
-    def deciding(self, now: datetime) -> Callable[[Artifact, datetime | None], Decision]:
-        """`decide` at one moment, for many files."""
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """What to render: an index in one representation, one version's manifest, or the dist-tags."""
-
-    representation: Representation | None = None
-    selector: str | None = None
-    form: str = "index"
-    """`index`, `manifest` or `tags`."""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Its part of the shelf's key."""
-        shown = self.representation
-        name = f"{shown.name} {shown.files}".strip() if shown else ""
-        return (self.form, name, self.selector or "")
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one preparation needs."""
-
-    project: Project
-    document: Document
-    origin: str
-    known: Mapping[str, Known]
-    attested: Mapping[str, Attested] = {}
-    """What is known of who built its files, by file name."""
-    root: str
-    """Public URL of the appliance, no trailing slash."""
-    secret: bytes
-    signing_key: str = ""
-    """PEM of the key that private npm files are signed with; empty to leave them unsigned."""
-    scratch: str = ""
-    """Local directory for what is too large for memory."""
-    now: datetime
-    wanted: Wanted | None = None
-    """None to learn the artifacts only."""
-    missing_times: str = "none"
-    """What an npm index tells of a version without a time: `epoch`, `first-sight` or `none`."""
-    learns: bool = True
-    """Whether the artifacts are wanted back; the thousands of a large index are worth leaving out."""
-    filtered: bool = True
-    """False for a client that is about to write a private document back."""
-
-
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
-
-    listing: Listing
-    """The files as the source announces them now: what contradicts first sight is for the catalogue to find;
-    empty where nothing was to be learned."""
-    tags: Mapping[str, str]
-    quarantined: bool
-    """Whether its source has quarantined the whole project (PEP 792)."""
-    rendition: Rendition | None
-    """None when nothing was wanted, or there is no such version."""
-    refusals: tuple[Refusal, ...]
-    """Of the files that are withheld."""
-    refused: Refusal | None
-    """Set when what was wanted is itself withheld: the selected version, or every version there is."""
-    revision: str
-    """Of the policy that decided."""
-    changes_at: datetime | None
-    """When a hold ends and the rendition is no longer right."""
-    alarms: tuple[str, ...]
-    """Sentences about entries that were left out and digests that changed."""
-    summary: str
-    """What the project says it is about."""
 
 
 def prepare(job: Job, rules: Rules) -> Prepared:
@@ -281,25 +184,6 @@ def _render(
     return pack(body, representation.content_type, revision, _notice(told)), None
 
 
-def pack(
-    body: bytes, content_type: str, revision: str, headers: tuple[tuple[str, str], ...] = ()
-) -> Rendition:
-    """Compress a body and give it its strong ETag, which differs by bytes, form and policy revision."""
-    return Rendition(
-        content_type=content_type,
-        etag=etag_of(hashlib.sha256(body).digest(), content_type, revision),
-        gzipped=igzip.compress(body, GZIP_LEVEL),
-        size=len(body),
-        headers=headers,
-    )
-
-
-def unpack(rendition: Rendition) -> bytes:
-    """The body as it was before gzip."""
-    body: bytes = igzip.decompress(rendition.gzipped)  # type: ignore[no-untyped-call]
-    return body
-
-
 def dated(index: Index, known: Mapping[str, Known]) -> Index:
     """The index with what only all of its files together tell about the age of each."""
     releases: dict[str, datetime] = {}
@@ -374,30 +258,8 @@ def _doubt(artifact: Artifact, known: Known | None) -> Objection | None:
     if known.held or known.pin in artifact.digests:
         return None
     if any(digest.algorithm == known.pin.algorithm for digest in artifact.digests):
-        return integrity(f"'{artifact.filename}' is announced with another digest than at first sight")
-    return integrity(
-        f"'{artifact.filename}' is announced without the {known.pin.algorithm} it had at first sight"
-    )
-
-
-def integrity(reason: str) -> Objection:
-    """The objection against bytes that may not be what they once were."""
-    return Objection(
-        rule="integrity",
-        effect=Effect.DENY,
-        reason=reason,
-        remedy="Compare with the project's own release notes; an operator can look at `registry audit log`.",
-    )
-
-
-def weak(artifact: Artifact) -> Objection:
-    """The objection against a file whose source announces no digest to trust it by."""
-    return Objection(
-        rule="integrity",
-        effect=Effect.DENY,
-        reason=f"'{artifact.filename}' is announced without a sha256, sha384 or sha512",
-        remedy="Use an upstream that announces strong digests.",
-    )
+        return changed(artifact)
+    return weakened(artifact, known.pin)
 
 
 def prepare_packed(job: bytes, rules: Rules) -> bytes:
@@ -409,15 +271,3 @@ def prepare_packed(job: bytes, rules: Rules) -> bytes:
 def unpack_prepared(answer: bytes) -> Prepared:
     """What `prepare_packed` gave."""
     return msgspec.msgpack.decode(answer, type=Prepared)
-
-
-def with_objection(decision: Decision, objection: Objection) -> Decision:
-    """The decision with one objection more. Bytes are never a matter of mode: `observe` doesn't lift this."""
-    mode = "guarded" if decision.mode == "observe" else decision.mode
-    objections = decision.objections if decision.mode != "observe" else ()
-    return msgspec.structs.replace(decision, mode=mode, objections=(*objections, objection))
-
-
-def subject_of(artifact: Artifact) -> Subject:
-    """The subject that a decision about one file is about."""
-    return Subject(project=artifact.project, version=artifact.version, filename=artifact.filename)

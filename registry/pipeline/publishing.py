@@ -35,7 +35,7 @@ from registry.model.ports import Blobs, Catalogue, Clock, Publisher, Refusals
 from registry.model.publications import Publication, Upload
 from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
-from registry.pipeline.prepare import with_objection
+from registry.pipeline.objections import with_objection
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.singleflight import Turn
 from registry.pipeline.standing import against_uploads

@@ -33,7 +33,8 @@ from registry.model.ports import (
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
-from registry.pipeline.prepare import Job, Prepared, Wanted, prepare, prepare_packed, unpack_prepared
+from registry.pipeline.orders import Job, Prepared, Wanted
+from registry.pipeline.prepare import prepare, prepare_packed, unpack_prepared
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.singleflight import Flights
 from registry.pipeline.workers import Workers

@@ -18,7 +18,8 @@ from registry.model.ecosystem import Ecosystem
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock
 from registry.pipeline.inforce import PolicyInForce
-from registry.pipeline.prepare import Wanted, unpack
+from registry.pipeline.orders import Wanted
+from registry.pipeline.packs import unpack
 from registry.pipeline.rendering import Renderer
 
 MAX_WORDS = 8

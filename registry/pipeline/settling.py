@@ -11,7 +11,7 @@ from registry.model.artifacts import Artifact, Holding
 from registry.model.decisions import Decision
 from registry.model.indexes import Status
 from registry.model.names import Project
-from registry.pipeline.prepare import integrity, weak, with_objection
+from registry.pipeline.objections import changed, weak, weakened, with_objection
 from registry.pipeline.standing import against_files
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,10 +45,7 @@ def _trusted(holding: Holding, decision: Decision) -> Decision:
     if holding.blob is not None:
         return decision
     if holding.conflict is not None:
-        reason = f"'{holding.artifact.filename}' is announced with another digest than at first sight"
-        return with_objection(decision, integrity(reason))
+        return with_objection(decision, changed(holding.artifact))
     if holding.pin.algorithm not in {digest.algorithm for digest in holding.artifact.digests}:
-        missing = f"the {holding.pin.algorithm} it had at first sight"
-        reason = f"'{holding.artifact.filename}' is announced without {missing}"
-        return with_objection(decision, integrity(reason))
+        return with_objection(decision, weakened(holding.artifact, holding.pin))
     return decision

@@ -13,7 +13,7 @@ import pytest
 from registry.ecosystems.npm import NPM
 from registry.model.indexes import Document, Index, Rendition
 from registry.pipeline.large import DocumentLost, opened, pack_pieces, relieve
-from registry.pipeline.prepare import pack
+from registry.pipeline.packs import pack
 from tests.specimens import NOW
 from tests.upstream import make_tarball
 from tests.upstream.documents import packument

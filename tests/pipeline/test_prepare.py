@@ -14,7 +14,10 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.model.artifacts import Digest, Known
 from registry.model.decisions import Effect
 from registry.model.indexes import Document
-from registry.pipeline.prepare import Job, Prepared, Wanted, prepare, unpack, weak, with_objection
+from registry.pipeline.objections import weak, with_objection
+from registry.pipeline.orders import Job, Prepared, Wanted
+from registry.pipeline.packs import unpack
+from registry.pipeline.prepare import prepare
 from registry.policy.loader import parse_policy
 from tests.policy.worlds import GUARDED, KNOWN, NOW
 from tests.upstream import Distribution, make_sdist, make_wheel

@@ -17,7 +17,9 @@ from registry.model.accounts import PolicyEntry
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.pipeline import rendering
-from registry.pipeline.prepare import Wanted, prepare, unpack
+from registry.pipeline.orders import Wanted
+from registry.pipeline.packs import unpack
+from registry.pipeline.prepare import prepare
 from registry.pipeline.rendering import IndexAnswer
 from tests.pipeline.line import FRESH, Line
 from tests.policy.worlds import GUARDED
