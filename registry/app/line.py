@@ -27,6 +27,7 @@ from registry.pipeline.gateway import Gateway
 from registry.pipeline.inforce import JoinedPolicy
 from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Jobs
+from registry.pipeline.preparer import Preparer
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
 from registry.pipeline.rendering import Renderer, decoded, encoded
@@ -92,6 +93,18 @@ def lay_line(
     )
     stack.push_async_callback(freshness.close)
     resolver = Resolver(sources.upstreams, {"pypi": sources.pypiserver, "npm": sources.verdaccio})
+    preparer = Preparer(
+        policy=policy,
+        freshness=freshness,
+        catalogue=kept.catalogue,
+        attestations=kept.attestations,
+        clock=clock,
+        secret=secret,
+        workers=workers,
+        signing_key=people.signing_key,
+        scratch=str(settings.data / "spool"),
+        missing_times=settings.npm_missing_times,
+    )
     renderer = Renderer(
         policy=policy,
         resolver=resolver,
@@ -101,12 +114,7 @@ def lay_line(
         log=kept.log,
         refusals=kept.refusals,
         clock=clock,
-        secret=secret,
-        workers=workers,
-        signing_key=people.signing_key,
-        scratch=str(settings.data / "spool"),
-        missing_times=settings.npm_missing_times,
-        attestations=kept.attestations,
+        preparer=preparer,
         editions=kept.editions.rows,
     )
     stack.push_async_callback(renderer.close)

@@ -5,13 +5,10 @@ A hit is: look up, compare, give. No parse, no render, no database.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import weakref
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -21,29 +18,14 @@ from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
 from registry.model.names import Project
-from registry.model.ports import (
-    Attestations,
-    Catalogue,
-    Clock,
-    ProjectEditions,
-    ProvenanceLog,
-    Refusals,
-    Shelf,
-)
+from registry.model.ports import Catalogue, Clock, ProjectEditions, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
-from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.large import DocumentLost
-from registry.pipeline.orders import Job, Prepared, Wanted
-from registry.pipeline.prepare import prepare, prepare_packed, unpack_prepared
+from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.orders import Prepared, Wanted
+from registry.pipeline.preparer import Preparer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.singleflight import Flights
-from registry.pipeline.workers import Workers
 
-LARGE = 256 * 1024
-"""Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
-AT_ONCE = 2
-"""Large documents that are prepared at once: one by the worker process, one on its way there or back, where
-each takes several times its size. The others wait as the bytes that they are."""
 FILE_SHARE = 16
 """A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
 ALARMS_SHOWN = 20
@@ -111,17 +93,10 @@ class Renderer:
         log: ProvenanceLog,
         refusals: Refusals,
         clock: Clock,
-        secret: bytes,
-        workers: Workers,
-        attestations: Attestations,
-        signing_key: str = "",
-        scratch: str = "",
-        missing_times: str = "none",
+        preparer: Preparer,
         editions: ProjectEditions | None = None,
     ) -> None:
-        """`signing_key` is the PEM of the key that private npm files are signed with, `scratch` a local
-        directory for what is too large for memory, `missing_times` what npm's clients are told (Job);
-        `editions` (of our own rows) are shared with the other processes of the appliance."""
+        """`editions` (of our own rows) are shared with the other processes of the appliance."""
         self._policy = policy
         self._resolver = resolver
         self._freshness = freshness
@@ -130,15 +105,8 @@ class Renderer:
         self._log = log
         self._refusals = refusals
         self._clock = clock
-        self._secret = secret
-        self._workers = workers
-        self._attestations = attestations
-        self._signing_key = signing_key
-        self._scratch = scratch
-        self._missing_times = missing_times
+        self._preparer = preparer
         self._editions = editions or OwnProjectEditions()
-        self._one_at_a_time = asyncio.Lock()
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self._flights: Flights[tuple[object, ...], Shelved] = Flights()
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
@@ -192,7 +160,7 @@ class Renderer:
         source = self._resolver.source(project, "private")
         current = await self._freshness.confirmed(project, "private", source, learn)
         document = current.document or await self._freshness.document(project, current.currency.origin)
-        prepared = await self._prepare(project, document, wanted, root, filtered=False)
+        prepared = await self._preparer.prepare(project, document, wanted, root, filtered=False)
         if prepared.rendition is None:
             raise NotFound(f"'{project.name}' has no versions.")
         return IndexAnswer(prepared.rendition, "MISS", 0)
@@ -232,7 +200,7 @@ class Renderer:
         edition, sha256 = self._editions.now(project), current.currency.sha256
 
         async def make() -> Shelved:
-            made_of, prepared = await self._prepare_current(project, wanted, current, key[-1])
+            made_of, prepared = await self._preparer.current(project, wanted, current, key[-1])
             return await self._put(project, key, prepared, made_of, edition)
 
         return await self._flights.join((*key, sha256, edition, self._policy.current.revision), make)
@@ -270,7 +238,7 @@ class Renderer:
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
         """Keep what a new document says in the catalogue, before anyone is served from it."""
         edition = self._editions.now(project)
-        prepared = await self._prepare(project, document, wanted, root, learns=True)
+        prepared = await self._preparer.prepare(project, document, wanted, root, learns=True)
         await self._catalogue.remember(
             project,
             prepared.listing,
@@ -298,85 +266,6 @@ class Renderer:
             Event(kind=Kind.ALARM, at=self._clock.now(), actor="gateway", project=project, detail=detail)
         )
 
-    async def _prepare_current(
-        self, project: Project, wanted: Wanted, current: Current, root: str
-    ) -> tuple[str, Prepared]:
-        """What comes of the current document, and that one's digest."""
-        read = partial(self._freshness.document, project, current.currency.origin)
-        document = current.document or await read()
-        if document is current.document or len(document.body) <= LARGE or not self._turns.locked():
-            return document.sha256, await self._prepare(project, document, wanted, root)
-        del document  # fifty that wait would be a hundred megabytes: it is read again when its turn has come
-        async with self._turns:
-            document = await read()
-            return document.sha256, await self._prepared(project, document, wanted, root)
-
-    async def _prepare(
-        self,
-        project: Project,
-        document: Document,
-        wanted: Wanted | None,
-        root: str,
-        *,
-        filtered: bool = True,
-        learns: bool = False,
-    ) -> Prepared:
-        """What comes of a document; a large one waits for its turn."""
-        make = partial(self._prepared, project, document, wanted, root, filtered=filtered, learns=learns)
-        if len(document.body) <= LARGE:
-            return await make()
-        async with self._turns:
-            return await make()
-
-    async def _prepared(
-        self,
-        project: Project,
-        document: Document,
-        wanted: Wanted | None,
-        root: str,
-        *,
-        filtered: bool = True,
-        learns: bool = False,
-    ) -> Prepared:
-        policy: Policy = self._policy.current
-        known = await self._catalogue.known(project)
-        attested = await self._attestations.attested(project)
-        job = Job(
-            project=project,
-            attested=attested,
-            document=document,
-            origin=document.origin,
-            known=known,
-            root=root,
-            secret=self._secret,
-            signing_key=self._signing_key,
-            scratch=self._scratch,
-            missing_times=self._missing_times,
-            now=self._clock.now(),
-            wanted=wanted,
-            filtered=filtered,
-            learns=learns,
-        )
-        rules = policy.artifact_rules(project)
-        if not document.path and len(document.body) <= LARGE:
-            return prepare(job, rules)
-        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
-        del job, known
-        if not document.path:
-            return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
-        try:
-            async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
-                return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
-        except DocumentLost:
-            await self._freshness.forget(project)
-            raise
-
-    def _unpacked(self, answer: bytes) -> Prepared:
-        prepared = unpack_prepared(answer)
-        if prepared.rendition is not None and prepared.rendition.path:
-            weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
-        return prepared
-
 
 def _answer(project: Project, wanted: Wanted, shelved: Shelved, state: str, age: int) -> IndexAnswer:
     if shelved.refused is not None:
@@ -391,7 +280,3 @@ def _weight(rendition: Rendition | None) -> int:
     if rendition is None:
         return 512
     return 512 + len(rendition.gzipped) + rendition.packed // FILE_SHARE
-
-
-def _remove(path: str) -> None:
-    Path(path).unlink(missing_ok=True)

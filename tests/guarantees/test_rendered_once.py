@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry.pipeline import rendering
+from registry.pipeline import preparer
 from tests.guarantees.house import JSON, House
 from tests.policy.worlds import GUARDED
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
@@ -23,13 +23,13 @@ INDEXES: tuple[tuple[str, dict[str, str]], ...] = (("/pypi/simple/demo/", JSON),
 def renderings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The projects that were rendered, in order."""
     made: list[str] = []
-    prepare = vars(rendering)["prepare"]
+    prepare = vars(preparer)["prepare"]
 
     def noted(job: Any, rules: Any) -> Any:
         made.append(str(job.project))
         return prepare(job, rules)
 
-    monkeypatch.setattr(rendering, "prepare", noted)
+    monkeypatch.setattr(preparer, "prepare", noted)
     return made
 
 

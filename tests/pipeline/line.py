@@ -14,6 +14,7 @@ from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.publications import Publication
 from registry.pipeline.freshness import Freshness
+from registry.pipeline.preparer import Preparer
 from registry.pipeline.rendering import Renderer
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.workers import Workers
@@ -92,6 +93,15 @@ class Line:
             dict.fromkeys(ECOSYSTEMS, self.upstream), dict.fromkeys(ECOSYSTEMS, self.back_end)
         )
         self.freshness = Freshness(self.documents, self.clock, FRESH)
+        self.preparer = Preparer(
+            policy=self.policy,
+            freshness=self.freshness,
+            catalogue=self.catalogue,
+            attestations=AttestationsInMemory(),
+            clock=self.clock,
+            secret=SECRET,
+            workers=Workers(),
+        )
         self.renderer = Renderer(
             policy=self.policy,
             resolver=self.resolver,
@@ -101,9 +111,7 @@ class Line:
             log=self.log,
             refusals=self.refusals,
             clock=self.clock,
-            secret=SECRET,
-            workers=Workers(),
-            attestations=AttestationsInMemory(),
+            preparer=self.preparer,
         )
 
     async def decree(self, text: str) -> None:

@@ -16,7 +16,7 @@ from registry.errors import NotFound, SourceFailed
 from registry.model.accounts import PolicyEntry
 from registry.model.events import Event, Kind
 from registry.model.names import Project
-from registry.pipeline import rendering
+from registry.pipeline import preparer
 from registry.pipeline.orders import Wanted
 from registry.pipeline.packs import unpack
 from registry.pipeline.prepare import prepare
@@ -61,7 +61,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         jobs.append(job)
         return prepare(job, rules)
 
-    monkeypatch.setattr(rendering, "prepare", counting)
+    monkeypatch.setattr(preparer, "prepare", counting)
     return jobs
 
 
@@ -215,18 +215,18 @@ async def test_of_many_large_documents_few_are_taken_apart_at_once(
         elsewhere.begin()
         return await known(project)
 
-    monkeypatch.setattr(rendering, "LARGE", 100)
-    monkeypatch.setattr(line.renderer, "_workers", elsewhere)
+    monkeypatch.setattr(preparer, "LARGE", 100)
+    monkeypatch.setattr(line.preparer, "_workers", elsewhere)
     monkeypatch.setattr(line.catalogue, "known", watched)
-    projects = [PYPI.parse_name(f"demo-{number}") for number in range(3 * rendering.AT_ONCE)]
+    projects = [PYPI.parse_name(f"demo-{number}") for number in range(3 * preparer.AT_ONCE)]
     for project in projects:
         wheels = [make_wheel(project.name, "1.0")]
         line.upstream.say(project, simple_json(project.name, wheels, "https://files.example", bare=False))
     first = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
     assert [answer.state for answer in first] == ["MISS"] * len(projects)
-    assert elsewhere.most == rendering.AT_ONCE
+    assert elsewhere.most == preparer.AT_ONCE
     for project in projects:
         await line.renderer.forget(project)
     again = await asyncio.gather(*(line.renderer.rendered(each, JSON, ROOT) for each in projects))
     assert [answer.rendition for answer in again] == [answer.rendition for answer in first]
-    assert elsewhere.most == rendering.AT_ONCE
+    assert elsewhere.most == preparer.AT_ONCE

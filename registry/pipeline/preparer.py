@@ -1,0 +1,142 @@
+"""Has documents prepared with what is known of their projects: small ones here, large ones in workers."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from registry.model.indexes import Document
+from registry.model.names import Project
+from registry.model.ports import Attestations, Catalogue, Clock
+from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.inforce import Policy, PolicyInForce
+from registry.pipeline.large import DocumentLost
+from registry.pipeline.orders import Job, Prepared, Wanted
+from registry.pipeline.prepare import prepare, prepare_packed, unpack_prepared
+from registry.pipeline.workers import Workers
+
+LARGE = 256 * 1024
+"""Documents of more bytes are prepared in a worker process; smaller ones take the loop a few milliseconds."""
+AT_ONCE = 2
+"""Large documents that are prepared at once: one by the worker process, one on its way there or back, where
+each takes several times its size. The others wait as the bytes that they are."""
+
+
+class Preparer:
+    """Brings together document, rows and policy."""
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyInForce,
+        freshness: Freshness,
+        catalogue: Catalogue,
+        attestations: Attestations,
+        clock: Clock,
+        secret: bytes,
+        workers: Workers,
+        signing_key: str = "",
+        scratch: str = "",
+        missing_times: str = "none",
+    ) -> None:
+        """`signing_key` is the PEM of the key that private npm files are signed with, `scratch` a local
+        directory for what is too large for memory, `missing_times` what npm's clients are told (Job)."""
+        self._policy = policy
+        self._freshness = freshness
+        self._catalogue = catalogue
+        self._attestations = attestations
+        self._clock = clock
+        self._secret = secret
+        self._workers = workers
+        self._signing_key = signing_key
+        self._scratch = scratch
+        self._missing_times = missing_times
+        self._one_at_a_time = asyncio.Lock()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def current(
+        self, project: Project, wanted: Wanted, current: Current, root: str
+    ) -> tuple[str, Prepared]:
+        """What comes of the current document, and that one's digest."""
+        read = partial(self._freshness.document, project, current.currency.origin)
+        document = current.document or await read()
+        if document is current.document or len(document.body) <= LARGE or not self._turns.locked():
+            return document.sha256, await self.prepare(project, document, wanted, root)
+        del document  # fifty that wait would be a hundred megabytes: it is read again when its turn has come
+        async with self._turns:
+            document = await read()
+            return document.sha256, await self._prepared(project, document, wanted, root)
+
+    async def prepare(
+        self,
+        project: Project,
+        document: Document,
+        wanted: Wanted | None,
+        root: str,
+        *,
+        filtered: bool = True,
+        learns: bool = False,
+    ) -> Prepared:
+        """What comes of a document; a large one waits for its turn."""
+        make = partial(self._prepared, project, document, wanted, root, filtered=filtered, learns=learns)
+        if len(document.body) <= LARGE:
+            return await make()
+        async with self._turns:
+            return await make()
+
+    async def _prepared(
+        self,
+        project: Project,
+        document: Document,
+        wanted: Wanted | None,
+        root: str,
+        *,
+        filtered: bool = True,
+        learns: bool = False,
+    ) -> Prepared:
+        policy: Policy = self._policy.current
+        known = await self._catalogue.known(project)
+        attested = await self._attestations.attested(project)
+        job = Job(
+            project=project,
+            attested=attested,
+            document=document,
+            origin=document.origin,
+            known=known,
+            root=root,
+            secret=self._secret,
+            signing_key=self._signing_key,
+            scratch=self._scratch,
+            missing_times=self._missing_times,
+            now=self._clock.now(),
+            wanted=wanted,
+            filtered=filtered,
+            learns=learns,
+        )
+        rules = policy.artifact_rules(project)
+        if not document.path and len(document.body) <= LARGE:
+            return prepare(job, rules)
+        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
+        del job, known
+        if not document.path:
+            return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+        try:
+            async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
+                return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+        except DocumentLost:
+            await self._freshness.forget(project)
+            raise
+
+    def _unpacked(self, answer: bytes) -> Prepared:
+        prepared = unpack_prepared(answer)
+        if prepared.rendition is not None and prepared.rendition.path:
+            weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
+        return prepared
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
