@@ -79,6 +79,13 @@ class Connection(web.RequestHandler):
         if not (self._messages and self._answered(waiter)):
             self._go_on(waiter)
 
+    def close(self) -> None:
+        """Begin nothing more. Where nothing is under way the connection ends now (the library would only stop
+        to listen), so that whoever holds it asks elsewhere instead of waiting for the others' downloads."""
+        super().close()
+        if not self._request_in_progress and not self._messages and self.transport is not None:
+            self.transport.close()
+
     def _answered(self, waiter: asyncio.Future[None]) -> bool:
         """Whether the first message of the queue is answered, or will be, without the application."""
         message, payload = self._messages[0]

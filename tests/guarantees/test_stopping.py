@@ -38,6 +38,15 @@ async def is_turned_away(crew: Crew) -> bool:
     return not said or b" 503 " in said.partition(b"\r\n")[0]
 
 
+async def held_open(crew: Crew) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that was answered once, and is kept for the next request."""
+    reader, writer = await asyncio.open_connection(*crew.address)
+    writer.write(b"GET /-/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await writer.drain()
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    return reader, writer
+
+
 async def test_downloads_that_run_are_finished_and_nothing_new_begins(
     crew: Crew, upstream: LyingUpstream
 ) -> None:
@@ -49,9 +58,14 @@ async def test_downloads_that_run_are_finished_and_nothing_new_begins(
         await asyncio.sleep(0.01)
     workers = crew.pids
     sent = await crew.begin(path_of(LARGE))
+    idle = [await held_open(crew) for _ in range(8)]
     crew.parent.send_signal(signal.SIGTERM)
     while not await is_turned_away(crew):  # noqa: ASYNC110  a signal takes a moment
         await asyncio.sleep(0.01)
+    for reader, writer in idle:
+        async with asyncio.timeout(5):
+            await reader.read()  # to its end: nobody waits there for the others' downloads
+        writer.close()
     assert crew.parent.poll() is None, "it waits for those who are being served"
     async with sent:
         assert await sent.read() == LARGE.data

@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from tests.sources.world import body_of
 from tests.upstream import Tarball, make_tarball
 from tests.upstream.documents import npm_version
 
-CLOCK = FixedClock()
+CLOCK = FixedClock(datetime.now(UTC))  # as Verdaccio has it
 INSTALLED = (back_ends.VERDACCIO / "node_modules" / "verdaccio").is_dir()
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="Verdaccio isn't installed: scripts/setup")
 
