@@ -341,7 +341,7 @@ def test_the_lan_volume_can_be_elsewhere(checkout: Checkout, heading: str, optio
 
 def test_the_lan_volume_is_made_anew(checkout: Checkout) -> None:
     checkout.appliance.up()
-    checkout.type(*commands("volumes.md", "The LAN volume"))
+    checkout.type(*commands("volumes.md", "How a volume was made"))
     names = {volume.name for volume in checkout.appliance.engine.volumes.list()}
     assert f"{checkout.appliance.project}_lan" not in names
     assert f"{checkout.appliance.project}_data" in names
