@@ -20,7 +20,8 @@ from registry.web.at_hand import AtHand, Delivery, Given
 from registry.web.door import Door
 from registry.web.files import SMALL, open_file, read_span, send_span
 from registry.web.heads import BareHead
-from registry.web.pieces import PIECE, push, push_rest
+from registry.web.pieces import PIECE, push
+from registry.web.sendfile import send_body
 
 TOGETHER = PIECE
 """Bytes of a body up to which it is copied behind its head, which is cheaper than a second system call."""
@@ -154,8 +155,8 @@ class Connection(web.RequestHandler):
     async def _send_rest(self, turn: _Turn, transport: asyncio.Transport, rest: memoryview) -> None:
         """What of a large body the socket didn't take at once."""
         try:
-            await push_rest(transport, rest, self._drain_helper)
-        except ConnectionError:
+            await send_body(transport, rest, self._drain_helper)
+        except OSError:
             transport.abort()
         self._end(turn)
 

@@ -1,4 +1,4 @@
-"""Files over a plain connection, by the kernel alone.
+"""Files and large bodies over a plain connection, as the socket has room: files by the kernel alone.
 
 `loop.sendfile` registers and unregisters the socket each time it is full: a dozen calls of Python for every
 few hundred kilobytes. Here a socket that has room again costs one. What must wait for bytes that were written
@@ -10,9 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import BinaryIO
 
-from registry.web.pieces import Drain, push_file
+from registry.web.pieces import Drain, push_file, push_rest
+
+_Take = Callable[[int, int, int], int]
+"""Has a socket take bytes: its descriptor, where they begin, how many there are → how many it took; 0 where
+there are none. Raises BlockingIOError when it has no room."""
 
 LOOK = 1.0
 """Seconds between two looks whether the connection was closed while it took nothing."""
@@ -29,13 +34,28 @@ async def send_file(
     leaves, OSError when reading fails."""
     if transport.get_extra_info("sslcontext") is not None:
         return await push_file(transport, file, start, length, drain)
-    loop = asyncio.get_running_loop()
     if transport.get_write_buffer_size():
-        return await loop.sendfile(transport, file, start, length)
+        return await asyncio.get_running_loop().sendfile(transport, file, start, length)
+    source = file.fileno()
+    return await _send(transport, length, lambda out, at, count: os.sendfile(out, source, start + at, count))
+
+
+async def send_body(transport: asyncio.Transport, body: memoryview, drain: Drain) -> None:
+    """Send a body after what was written before, of which no copy is made for a client that takes its time.
+    Raises ConnectionError when the client leaves."""
+    await drain()
+    if transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
+        await push_rest(transport, body, drain)
+    else:
+        await _send(transport, len(body), lambda out, at, count: os.write(out, body[at : at + count]))
+
+
+async def _send(transport: asyncio.Transport, length: int, take: _Take) -> int:
     _require_open(transport)
+    loop = asyncio.get_running_loop()
     # A second descriptor, since the loop lets nobody else watch the transport's own.
     out = os.dup(transport.get_extra_info("socket").fileno())
-    sending = _Sending(loop, out, file.fileno(), start, length)
+    sending = _Sending(loop, out, take, length)
     try:
         if not sending.push():
             loop.add_writer(out, sending.on_room)
@@ -57,12 +77,11 @@ def _require_open(transport: asyncio.Transport) -> None:
 
 
 class _Sending:
-    def __init__(self, loop: asyncio.AbstractEventLoop, out: int, file: int, start: int, length: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, out: int, take: _Take, length: int) -> None:
         self.sent = 0
         self.done: asyncio.Future[None] = loop.create_future()
         self._out = out
-        self._file = file
-        self._start = start
+        self._take = take
         self._length = length
 
     def push(self) -> bool:
@@ -70,7 +89,7 @@ class _Sending:
         until = min(self._length, self.sent + TURN)
         try:
             while self.sent < until:
-                count = os.sendfile(self._out, self._file, self._start + self.sent, until - self.sent)
+                count = self._take(self._out, self.sent, until - self.sent)
                 if count == 0:  # the file is too short
                     return True
                 self.sent += count
