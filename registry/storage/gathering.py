@@ -2,7 +2,8 @@
 
 A commit costs the same for one event as for many. While one is under way, what comes waits for the next; and
 where several came together a moment ago, the next waits for as many again, a few milliseconds at most
-(PostgreSQL's `commit_delay` and `commit_siblings`). Who asks alone never waits.
+(PostgreSQL's `commit_delay` and `commit_siblings`). Each commit that is smaller hopes for one less: who asks
+alone waits only while a crowd has just left.
 """
 
 from __future__ import annotations

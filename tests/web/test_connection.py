@@ -22,6 +22,8 @@ from registry.web.server import AT_HAND, DOOR, listen
 from tests.fakes import PlaceAtHand
 
 LARGE = bytes(range(256)) * (SMALL // 64)
+BODY = b"".join(number.to_bytes(4, "big") for number in range(4_000_000))
+"""More than the kernel keeps for a connection, and no part of it like another."""
 
 
 class Counter(AtHand):
@@ -41,6 +43,8 @@ class Counter(AtHand):
             raise ZeroDivisionError
         if name == "reply":
             return Given(Reply(200, {"X-Way": "at hand"}, b"reply"), "pypi", 0)
+        if name == "body":
+            return Given(Reply(200, {"X-Way": "at hand"}, BODY), "pypi", 0)
         if not (self.folder / name).is_file():
             return None
         size = (self.folder / name).stat().st_size
@@ -73,6 +77,7 @@ class World:
         app[DOOR], app[AT_HAND] = door, self.counter
         app.router.add_route("*", "/{name}", self._application)
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)  # its connections have it from it
         self.runner = await listen(app, listener)
         self.reader, self.writer = await asyncio.open_connection(*listener.getsockname())
 
@@ -110,6 +115,19 @@ async def test_what_is_at_hand_is_given_again_and_again(world: World) -> None:
         world.ask("reply")
         assert await world.answer() == ("at hand", b"reply")
     assert world.counter.sent == [200, 200, 200]
+
+
+async def test_a_large_body_comes_whole_and_in_order_as_the_client_takes_it(world: World) -> None:
+    for _ in range(2):
+        world.ask("body")
+        while not world.reader._buffer:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert world.counter.sent == [], "it can't have been sent as a whole"
+        way, body = await world.answer()
+        assert (way, body == BODY) == ("at hand", True)
+        world.ask("reply")
+        assert await world.answer() == ("at hand", b"reply")
+        world.counter.sent.clear()
 
 
 @pytest.mark.parametrize("name", ["unknown", "malformed"])
