@@ -68,6 +68,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.counter = Counter(folder)
+        self.may_stop = asyncio.Event()
+        self.may_stop.set()
         (folder / "small").write_bytes(b"small")
         (folder / "large").write_bytes(LARGE)
 
@@ -75,6 +77,7 @@ class World:
         self.door = door = Door(head_seconds=0.3)
         app = web.Application(middlewares=[door.watch])
         app[DOOR], app[AT_HAND] = door, self.counter
+        app.on_shutdown.append(self._stopped)
         app.router.add_route("*", "/{name}", self._application)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)  # its connections have it from it
@@ -93,6 +96,9 @@ class World:
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             way = head.partition(b"X-Way: ")[2].partition(b"\r\n")[0].decode()
             return way, await self.reader.readexactly(length)
+
+    async def _stopped(self, _: web.Application) -> None:
+        await self.may_stop.wait()
 
     async def _application(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -227,6 +233,20 @@ async def test_a_client_that_leaves_disturbs_nobody(world: World) -> None:
     while world.door.connections:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
     world.counter.records[0].set_result(1)
+
+
+async def test_a_stop_that_takes_its_time_ends_connections_on_which_nothing_is_under_way(
+    world: World,
+) -> None:
+    world.may_stop.clear()
+    world.ask("reply")
+    await world.answer()
+    stopping = asyncio.create_task(world.runner.cleanup())
+    async with asyncio.timeout(20):
+        assert await world.reader.read() == b""
+    assert not stopping.done()
+    world.may_stop.set()
+    await stopping
 
 
 async def test_a_stop_waits_for_a_file_that_is_handed_over(world: World) -> None:
