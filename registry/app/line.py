@@ -15,6 +15,7 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.identity.keys import replace_secret
 from registry.model.attestations import Judgement
 from registry.model.names import Project
+from registry.pipeline.admission import Admission
 from registry.pipeline.attesting import Attesting, UpstreamKeys
 from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
 from registry.pipeline.auditing import Auditing
@@ -135,6 +136,15 @@ def lay_line(
     stack.push_async_callback(verifier.close)
     metadata = CoreMetadata(kept.blobs, kept.catalogue, kept.log, clock, inspector)
     stack.push_async_callback(metadata.close)
+    admission = Admission(
+        policy=policy,
+        catalogue=kept.catalogue,
+        refusals=kept.refusals,
+        vouching=vouching,
+        learned=renderer.forget,
+        clock=clock,
+        secret=secret,
+    )
     gateway = Gateway(
         ecosystems=ECOSYSTEMS,
         policy=policy,
@@ -145,9 +155,8 @@ def lay_line(
         catalogue=kept.catalogue,
         blobs=kept.blobs,
         log=kept.log,
-        refusals=kept.refusals,
         clock=clock,
-        secret=secret,
+        admission=admission,
         vouching=vouching,
     )
     publishing = Publishing(

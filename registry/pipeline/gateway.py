@@ -9,29 +9,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 
-import msgspec
-
 from registry.errors import NotFound, Refused, Unavailable
-from registry.model.artifacts import Artifact, Holding
+from registry.model.artifacts import Holding
 from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
-from registry.model.decisions import Decision, Refusal, refuse
 from registry.model.ecosystem import Ecosystem
 from registry.model.events import Client, Event, Kind
 from registry.model.indexes import Representation
-from registry.model.names import Project
-from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog, Refusals
+from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog
+from registry.pipeline.admission import Admission
 from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.flight import Flight
 from registry.pipeline.inforce import Policy, PolicyInForce
-from registry.pipeline.orders import Rules, Wanted
+from registry.pipeline.orders import Wanted
 from registry.pipeline.packs import pack
 from registry.pipeline.rendering import IndexAnswer, Renderer
 from registry.pipeline.resolve import Resolver
-from registry.pipeline.settling import settled
 from registry.pipeline.verify import Verifier
 from registry.pipeline.vouching import Vouching
 
@@ -51,9 +46,8 @@ class Gateway:
         catalogue: Catalogue,
         blobs: Mapping[str, Blobs],
         log: ProvenanceLog,
-        refusals: Refusals,
         clock: Clock,
-        secret: bytes,
+        admission: Admission,
         vouching: Vouching,
     ) -> None:
         self._ecosystems = ecosystems
@@ -65,9 +59,8 @@ class Gateway:
         self._catalogue = catalogue
         self._blobs = blobs
         self._log = log
-        self._refusals = refusals
         self._clock = clock
-        self._secret = secret
+        self._admission = admission
         self._vouching = vouching
 
     # the doors
@@ -84,7 +77,7 @@ class Gateway:
         wanted = Wanted(representation)
         if ask.writable:
             return await self._renderer.unfiltered(ask.project, wanted, root)
-        refusal = await self._objected(ask.project, root, client)
+        refusal = await self._admission.objected(ask.project, root, client)
         if refusal is not None:
             ecosystem = self._ecosystems[ask.project.ecosystem]
             if ecosystem.render_tombstone is None:
@@ -107,13 +100,13 @@ class Gateway:
 
     async def manifest(self, ask: ManifestAsk, root: str, client: Client) -> IndexAnswer:
         """One version as a document. Raises Refused when it is withheld."""
-        await self._admit(ask.project, root, client)
+        await self._admission.admit(ask.project, root, client)
         wanted = Wanted(selector=ask.selector, form="manifest")
         return await self._renderer.rendered(ask.project, wanted, root)
 
     async def tags(self, ask: TagsAsk, root: str, client: Client) -> IndexAnswer:
         """The dist-tags that lead to a version which isn't withheld."""
-        await self._admit(ask.project, root, client)
+        await self._admission.admit(ask.project, root, client)
         return await self._renderer.rendered(ask.project, Wanted(form="tags"), root)
 
     async def artifact(
@@ -131,9 +124,9 @@ class Gateway:
         conditional hit makes no row in the log. Without `fetches` (HEAD), a file that isn't here is described
         and not fetched, where its size is known. Raises Refused, NotFound, Unavailable, what sources raise.
         """
-        await self._admit(ask.project, root, client)
+        await self._admission.admit(ask.project, root, client)
         holding = await self._holding(ask)
-        revision = await self._pass(holding, root, client)
+        revision = await self._admission.admit_file(holding, root, client)
         if ask.part == "metadata":
             return await self._core_metadata(holding, root, client, revision)
         path = await self._verifier.find(holding)
@@ -181,22 +174,20 @@ class Gateway:
         rules = policy.artifact_rules(ask.project)
         if rules.looks or _unpublished(holding):
             return None
-        return None if self._settled(rules, holding, holding.artifact, now).objections else holding
+        return None if self._admission.settled(rules, holding, holding.artifact, now).objections else holding
 
     async def provenance(self, ask: ArtifactAsk, root: str, client: Client) -> BytesAnswer:
         """Who built a file (PEP 740); decided like the file. Raises Refused, NotFound, what sources raise."""
-        await self._admit(ask.project, root, client)
+        await self._admission.admit(ask.project, root, client)
         holding = await self._holding(ask)
-        decision = await self._decided(holding)
-        if not decision.allowed:
-            raise Refused(await self._note(decision, root, client))
+        await self._admission.admit_file(holding, root, client)
         body = await self._vouching.provenance(holding)
         return BytesAnswer(body, f'"{hashlib.sha256(body).hexdigest()}"')
 
     async def attested(self, ask: ProvenanceAsk, root: str, client: Client) -> None:
         """Let a question about one version's provenance pass: decided like its file. Raises Refused, and
         NotFound for a version that isn't here or is our own, which no upstream is asked about."""
-        await self._admit(ask.project, root, client)
+        await self._admission.admit(ask.project, root, client)
         if self._resolver.origin(self._policy.current, ask.project) == "private":
             raise NotFound(f"'{ask.project.name}' is published here, where nothing is attested yet.")
         rows = await self._catalogue.holdings(ask.project)
@@ -206,9 +197,7 @@ class Gateway:
         version = next((row for row in rows if row.artifact.version == ask.version), None)
         if version is None:
             raise NotFound(f"'{ask.project.name}' has no version '{ask.version}'.")
-        decision = await self._decided(version)
-        if not decision.allowed:
-            raise Refused(await self._note(decision, root, client))
+        await self._admission.admit_file(version, root, client)
 
     async def known_projects(self, ecosystem: str) -> tuple[str, ...]:
         """The projects that are here and not refused by name, for a project list."""
@@ -218,53 +207,6 @@ class Gateway:
         return tuple(name for name in names if policy.decide_project(parse(name), now).allowed)
 
     # the steps
-
-    async def _decided(self, holding: Holding) -> Decision:
-        """Decide about a file: by what is here, and only then by what somebody must look at first."""
-        rules, now = self._policy.current.artifact_rules(holding.artifact.project), self._clock.now()
-        artifact = holding.artifact
-        if rules.looks and artifact.attestation == "unchecked":  # perhaps it can be looked at by now
-            artifact = msgspec.structs.replace(artifact, attestation="pending", doubt="")
-        decision = self._settled(rules, holding, artifact, now)
-        if holding.origin == "private" or not decision.allowed or not rules.looks:
-            return decision
-        looked = await self._vouching.looked(holding)
-        if looked.artifact != holding.artifact:  # its index can tell it from now on
-            await self._renderer.forget(holding.artifact.project)
-        return self._settled(rules, looked, looked.artifact, now)
-
-    def _settled(self, rules: Rules, holding: Holding, artifact: Artifact, now: datetime) -> Decision:
-        """What is said about a file by what is here."""
-        status = self._catalogue.status(artifact.project) if holding.origin == "private" else None
-        return settled(rules.decide(artifact, holding.first_seen, now), holding, status)
-
-    async def _objected(self, project: Project, root: str, client: Client) -> Refusal | None:
-        """Decide the name: the refusal that stands against it, or None. What is objected to is noted."""
-        decision = self._policy.current.decide_project(project, self._clock.now())
-        if not decision.objections:
-            return None
-        noted = await self._note(decision, root, client)
-        return None if decision.allowed else noted
-
-    async def _admit(self, project: Project, root: str, client: Client) -> None:
-        refusal = await self._objected(project, root, client)
-        if refusal is not None:
-            raise Refused(refusal)
-
-    async def _pass(self, holding: Holding, root: str, client: Client) -> str:
-        """Decide the facts of a file; gives the revision of the policy that did. Raises Refused."""
-        policy, now = self._policy.current, self._clock.now()
-        decision = await self._decided(holding)
-        if not decision.allowed:
-            raise Refused(await self._note(decision, root, client))
-        if decision.objections != policy.decide_project(holding.artifact.project, now).objections:
-            await self._note(decision, root, client)  # what is only observed is recorded all the same
-        return policy.revision
-
-    async def _note(self, decision: Decision, root: str, client: Client) -> Refusal:
-        refusal = refuse(decision, root, self._secret)
-        await self._refusals.note(refusal, client, self._clock.now())
-        return refusal
 
     async def _holding(self, ask: ArtifactAsk) -> Holding:
         """The row of the file asked for, learned from the index first where there is none yet."""
@@ -310,7 +252,7 @@ class Gateway:
         project, filename = holding.artifact.project, holding.artifact.filename
         now = await self._catalogue.holding(project, filename) or holding
         if flight.done.result().mismatched:
-            await self._pass(now, root, client)
+            await self._admission.admit_file(now, root, client)
         return now
 
     async def _deliver_landed(
