@@ -6,18 +6,16 @@
 A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has
 landed: no client ever holds a complete file that wasn't verified, recorded and kept.
 
-Among several processes one fetches, under a lease. The others' flights follow its staged file, whose path it
-tells, and land on the row that it commits. When it dies, the next one begins anew.
+Among several processes one fetches (`relay.py`); the others' flights follow its staged file, and land on the
+row that it commits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from registry.ecosystems import ECOSYSTEMS
@@ -29,8 +27,8 @@ from registry.model.ports import Adoptions, Blobs, Catalogue, Clock, Leases, Pro
 from registry.model.warehouse import Verified
 from registry.pipeline.flight import Flight, Landed
 from registry.pipeline.inspector import Inspector, alarm_about
-from registry.pipeline.singleflight import LONGEST, PATIENCE, SHORTEST, NoOthers
-from registry.pipeline.words import failure_of, failure_words, staged_path, staged_words
+from registry.pipeline.relay import Relay
+from registry.pipeline.singleflight import NoOthers
 
 HELD_BACK = 64 * 1024
 """Bytes at the end of a file that no follower gets before it is verified."""
@@ -59,7 +57,7 @@ class Verifier:
         ingest event says about a file's signatures, and raises IntegrityFailed for a false one; `leases` are
         shared with the other processes of the appliance, where there are any; `adoptions` are public files
         that may be here already."""
-        self._leases = leases or NoOthers()
+        self._relay = Relay(leases or NoOthers(), clock)
         self._adoptions = adoptions
         self._blobs = blobs
         self._catalogue = catalogue
@@ -129,52 +127,26 @@ class Verifier:
 
     async def _brought(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
         """The file, fetched here or by another process that was at it."""
-        artifact = holding.artifact
-        lease = _lease(artifact.project, artifact.filename)
-        is_ours = await self._followed(flight, lease)
+        key = (holding.artifact.project, holding.artifact.filename)
+        is_ours = await self._relay.follow(key, flight)
         try:
             landed = await self._landed_elsewhere(holding)
             if landed is not None:
                 return landed
-            self._raise_as_others(lease)
+            self._relay.raise_failure(key, FAILURE_LASTS)
             flight.restart()
             try:
-                landed = await self._bring(flight, holding, source, revision, lease)
+                landed = await self._bring(flight, holding, source, revision)
             except RegistryError as error:
-                with contextlib.suppress(OSError):
-                    self._leases.say(lease, failure_words(error, self._clock.now()))
+                self._relay.tell_failed(key, error)
                 if isinstance(error, IntegrityFailed):
                     await self._alarm(holding, error)
                 raise
-            with contextlib.suppress(OSError):
-                self._leases.unsay(lease)
+            self._relay.forget(key)
             return landed
         finally:
             if is_ours:
-                self._leases.drop(lease)
-
-    async def _followed(self, flight: Flight, lease: str) -> bool:
-        """Wait until no other process fetches the file, and follow the one that does meanwhile. Gives whether
-        the lease is ours now; not so when the other one gets nowhere, which isn't waited for."""
-        quiet, pause = self._clock.monotonic(), SHORTEST
-        while not self._leases.take(lease):
-            path = self._staged_elsewhere(lease)
-            size = await flight.place.quickly(partial(_size, path)) if path is not None else 0
-            if path is not None and (path != flight.path or size > flight.available):
-                flight.advance(path, size)
-                quiet = self._clock.monotonic()
-            elif self._clock.monotonic() - quiet > PATIENCE:
-                return False
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST)
-        return True
-
-    def _staged_elsewhere(self, lease: str) -> Path | None:
-        try:
-            words = self._leases.heard(lease)
-        except OSError:
-            return None
-        return staged_path(words) if words is not None else None
+                self._relay.drop(key)
 
     async def _landed_elsewhere(self, holding: Holding) -> Landed | None:
         """The file, if its row says by now that it is here."""
@@ -187,23 +159,13 @@ class Verifier:
             return None
         return Landed(path, now.blob, now.blob_size or 0, mismatched=bool(now.artifact.mismatch))
 
-    def _raise_as_others(self, lease: str) -> None:
-        """Raise what another process failed with a moment ago."""
-        with contextlib.suppress(OSError):
-            words = self._leases.heard(lease)
-            error = failure_of(words, self._clock.now(), FAILURE_LASTS) if words is not None else None
-            if error is not None:
-                raise error
-
-    async def _bring(
-        self, flight: Flight, holding: Holding, source: Source, revision: str, lease: str
-    ) -> Landed:
+    async def _bring(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
         artifact, expected = holding.artifact, _expected(holding)
         vouching = asyncio.ensure_future(self._vouched(holding))  # beside the download, not before it
         async with _ended(vouching):
             came, origin = await self._adopted(holding, expected), "the volume"
             if came is None:
-                came = await self._fetched(flight, holding, expected, source, vouching, lease)
+                came = await self._fetched(flight, holding, expected, source, vouching)
                 origin = source.name
             verdict = await vouching
         found, metadata = await self._inspector.look(holding, came.path)
@@ -229,15 +191,13 @@ class Verifier:
         expected: Sequence[Digest],
         source: Source,
         vouching: Awaitable[object],
-        lease: str,
     ) -> Verified:
         """The file from its source, on the volume; not before it is vouched for."""
         artifact, blobs = holding.artifact, self._blobs[holding.origin]
         async with source.artifact(artifact) as chunks:
             staging = await blobs.stage(artifact.size)
             try:
-                with contextlib.suppress(OSError):
-                    self._leases.say(lease, staged_words(staging.path))
+                self._relay.tell_staged((artifact.project, artifact.filename), staging.path)
                 async for chunk in chunks:
                     await staging.write(chunk)
                     flight.advance(staging.path, staging.size)
@@ -291,8 +251,7 @@ class Verifier:
         while self._failures and next(iter(self._failures.values()))[0] <= over:
             key = next(iter(self._failures))
             del self._failures[key]
-            with contextlib.suppress(OSError):
-                self._leases.unsay(_lease(*key))
+            self._relay.forget(key)
 
     async def _alarm(self, holding: Holding, error: RegistryError) -> None:
         artifact = holding.artifact
@@ -311,17 +270,6 @@ def _expected(holding: Holding) -> list[Digest]:
     if holding.conflict is not None:
         return [pin]
     return sorted({pin, *(digest for digest in artifact.digests if digest.algorithm in STRONG)})
-
-
-def _lease(project: Project, filename: str) -> str:
-    return f"file {project} {filename}"
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # it was moved to its place, or thrown away
-        return 0
 
 
 def _tells_more(holding: Holding, metadata: str | None) -> bool:
