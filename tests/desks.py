@@ -30,6 +30,7 @@ from registry.pipeline.policy_operations import PolicyOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.pipeline.singleflight import NoOthers
 from registry.pipeline.timekeeping import Timekeeper
+from registry.pipeline.warming import Warming
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.storage.name_lists import NameLists
 from registry.web.api.desk import Desk
@@ -114,20 +115,29 @@ class DeskWorld:
         nothing: Any = None
         blobs = BlobsInDirectory(self.folder / "blobs")
         adoptions = AdoptionsInMemory(blobs)
+        jobs = Jobs()
         self.cache = CacheOperations(
-            ecosystems=ECOSYSTEMS,
             warehouse=WarehouseInDirectory(self.catalogue, blobs, adoptions),
             adoptions=adoptions,
             catalogue=self.catalogue,
             policy=self.policy,
             resolver=nothing,
-            renderer=nothing,
             verifier=nothing,
             inspector=nothing,
             log=self.log,
-            jobs=Jobs(),
+            jobs=jobs,
             clock=self.clock,
             quota=0,
+        )
+        self.warming = Warming(
+            ecosystems=ECOSYSTEMS,
+            catalogue=self.catalogue,
+            policy=self.policy,
+            resolver=nothing,
+            renderer=nothing,
+            verifier=nothing,
+            jobs=jobs,
+            clock=self.clock,
         )
 
         async def doctor() -> Sequence[Check]:
@@ -162,6 +172,7 @@ class DeskWorld:
             recalls=self.recalls,
             offline=self.offline,
             cache=self.cache,
+            warming=self.warming,
             private=nothing,
             rescan=nothing,
             files=nothing,

@@ -81,6 +81,7 @@ def set_desk(
             clock=clock,
         ),
         cache=line.cache,
+        warming=line.warming,
         private=line.private,
         rescan=line.rescan,
         files=line.files,

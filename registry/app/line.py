@@ -37,6 +37,7 @@ from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
 from registry.pipeline.vouching import Vouching
+from registry.pipeline.warming import Warming
 from registry.pipeline.workers import Workers
 from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
@@ -57,6 +58,7 @@ class Line:
     """What the doors lead to."""
 
     cache: CacheOperations
+    warming: Warming
     gateway: Gateway
     publishing: Publishing
     attesting: Attesting
@@ -181,13 +183,11 @@ def lay_line(
     in_background(in_one_process(kept.leases, "neighbours", warehouse.tell), stack)
     stack.push_async_callback(warehouse.note_uses)
     cache = CacheOperations(
-        ecosystems=ECOSYSTEMS,
         warehouse=warehouse,
         adoptions=adoptions,
         catalogue=kept.catalogue,
         policy=policy,
         resolver=resolver,
-        renderer=renderer,
         verifier=verifier,
         inspector=inspector,
         log=kept.log,
@@ -199,6 +199,16 @@ def lay_line(
     in_background(cache.tend(), stack)
     return Line(
         cache=cache,
+        warming=Warming(
+            ecosystems=ECOSYSTEMS,
+            catalogue=kept.catalogue,
+            policy=policy,
+            resolver=resolver,
+            renderer=renderer,
+            verifier=verifier,
+            jobs=jobs,
+            clock=clock,
+        ),
         gateway=gateway,
         publishing=publishing,
         attesting=attesting,

@@ -38,6 +38,10 @@ class Progress:
         self.found: dict[str, Figure] = {}
         self.complaints: list[str] = []
 
+    def count(self, what: str, by: int = 1) -> None:
+        """More of a figure that is among what was found."""
+        self.found[what] = int(self.found[what]) + by
+
     def complain(self, text: str) -> None:
         """One thing that went wrong while the rest goes on; only some are kept."""
         if len(self.complaints) < 100:

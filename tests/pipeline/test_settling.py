@@ -12,8 +12,8 @@ import pytest
 from registry.model.artifacts import Digest, Holding
 from registry.model.indexes import Status
 from registry.model.names import Project
-from registry.pipeline.cache_operations import Wish
 from registry.pipeline.policy_operations import Pin
+from registry.pipeline.warming import Wish
 from tests.desks import DeskWorld
 from tests.specimens import artifact
 
@@ -42,7 +42,7 @@ async def told(world: DeskWorld, project: Project) -> set[tuple[bool, str]]:
     """(allowed, the reason) of each that tells."""
     explained = (await world.policies.explain("pypi", project.name, "1.0")).decision
     (checked,) = await world.desk.foresight.check([Pin(ecosystem="pypi", name=project.name, version="1.0")])
-    job = world.cache.warm([Wish(ecosystem="pypi", name=project.name, version="1.0")], dry_run=True)
+    job = world.warming.begin([Wish(ecosystem="pypi", name=project.name, version="1.0")], dry_run=True)
     for _ in range(1000):
         await asyncio.sleep(0)
         if (job := world.cache.job(job.id)).state != "running":

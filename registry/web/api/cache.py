@@ -8,9 +8,9 @@ import msgspec
 
 from registry.model.events import Client
 from registry.model.warehouse import Kept
-from registry.pipeline.cache_operations import Wish
 from registry.pipeline.jobs import Job
 from registry.pipeline.operations import Cached
+from registry.pipeline.warming import Wish
 from registry.web.api.desk import Desk
 from registry.web.api.openapi import Endpoint
 from registry.web.api.wire import LOCK_FILES, ById, Nothing, Paged, page
@@ -111,7 +111,7 @@ async def _cache_scrub(desk: Desk, ask: Scrubbing, _: Client) -> Job:
 
 
 async def _cache_warm(desk: Desk, ask: Warming, _: Client) -> Job:
-    return desk.cache.warm(ask.wishes, dry_run=ask.dry_run)
+    return desk.warming.begin(ask.wishes, dry_run=ask.dry_run)
 
 
 async def _job(desk: Desk, ask: ById, _: Client) -> Job:

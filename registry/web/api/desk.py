@@ -20,6 +20,7 @@ from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.recall_operations import RecallOperations
 from registry.pipeline.rescan import Rescan
 from registry.pipeline.timekeeping import Timekeeper
+from registry.pipeline.warming import Warming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Desk:
     recalls: RecallOperations
     offline: OfflineOperations
     cache: CacheOperations
+    warming: Warming
     private: PrivateOperations
     rescan: Rescan
     files: FileOperations
