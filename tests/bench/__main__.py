@@ -20,6 +20,7 @@ from tests.bench.targets import Measured
 def main() -> None:
     """Parse, measure, print; write docs/performance.md where asked."""
     asked = _arguments()
+    systems.stop_when_ended()
     if asked.growth:
         growth.main()
         return

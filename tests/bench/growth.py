@@ -23,7 +23,7 @@ import apsw
 from tests.bench.cost import cpu_seconds, resident
 from tests.bench.load import closed_loop
 from tests.bench.static import PACKUMENT, SIMPLE
-from tests.bench.systems import APPLIANCE_PORT, System, appliance
+from tests.bench.systems import APPLIANCE_PORT, System, appliance, stop_when_ended
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
 SIZES = (1_000, 1_000_000)
@@ -186,4 +186,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    stop_when_ended()
     main()

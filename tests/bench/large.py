@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.cost import Memory, watching
-from tests.bench.systems import System, appliance
+from tests.bench.systems import System, appliance, stop_when_ended
 from tests.upstream import Answer, LyingUpstream
 
 NAME = "hundred-megabytes"
@@ -133,5 +133,6 @@ def _get(system: System, name: str, form: str, expected: int = 200) -> None:
 
 
 if __name__ == "__main__":
+    stop_when_ended()
     with tempfile.TemporaryDirectory(prefix="bench-large-") as folder:
         print(table(measured(Path(folder))))

@@ -15,12 +15,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 from tests.bench.capture import ORIGIN, PORT
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 """Seconds after which a system that doesn't answer won't."""
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 LIMIT_PORT, PROXY_PORT, APPLIANCE_PORT, PEER_PORT = PORT + 1, PORT + 2, PORT + 3, PORT + 4
 
 
@@ -48,6 +50,8 @@ class System:
     @contextlib.contextmanager
     def running(self, folder: Path) -> Iterator[System]:
         """Start it, wait until it answers, stop it in the end. `folder` gets what it prints."""
+        if self._answers():
+            raise SystemExit(f"port {self.port} is taken: another run goes on, or left {self.name} behind")
         folder.mkdir(parents=True, exist_ok=True)
         environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **self.environ}
         began = time.monotonic()
@@ -80,6 +84,20 @@ class System:
             return False
         finally:
             connection.close()
+
+
+def stop_when_ended() -> None:
+    """From here on SIGTERM and SIGHUP end this process as Ctrl-C does: what is `running` is stopped before."""
+    for number in _ENDINGS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # else it is to be ignored: nohup
+            signal.signal(number, _ended)
+
+
+def _ended(number: int, _: FrameType | None) -> None:
+    for each in _ENDINGS:  # stopping takes a while, and is not to be left half done
+        signal.signal(each, signal.SIG_IGN)
+    print(f"ended by {signal.Signals(number).name}, stopping what was started", file=sys.stderr, flush=True)
+    raise SystemExit(128 + number)
 
 
 def upstream(captured: Path, folder: Path) -> System:
