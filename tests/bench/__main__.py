@@ -12,7 +12,7 @@ from tests.bench.capture import capture
 from tests.bench.cost import watching
 from tests.bench.crowd import Crowd, crowded
 from tests.bench.measure import LOOK, Findings, installs, loads, measured, warm, whole
-from tests.bench.peers import NAMES, peer, set_up, version
+from tests.bench.peers import NAMES, install, peer, set_up, version
 from tests.bench.replay import replayed
 from tests.bench.targets import Measured
 
@@ -24,8 +24,18 @@ def main() -> None:
     if asked.growth:
         growth.main()
         return
+    try:
+        _compare(asked)
+    except systems.NotMeasured as error:
+        raise SystemExit(f"bench: {error}") from error
+
+
+def _compare(asked: argparse.Namespace) -> None:
+    """All but the growth of the cache alone."""
     captured, scratch = asked.folder / "captured", asked.folder / "scratch"
     captured.mkdir(parents=True, exist_ok=True)
+    for name in asked.peers:
+        install(name, asked.folder / name)
     capture(captured)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -38,10 +48,10 @@ def main() -> None:
         peers, versions = _peers(asked, scratch)
     found.large = large.measured(scratch / "large")
     found.growth, found.told = growth.measured(scratch / "growth")
-    text = page.tables(found, peers)
+    text = f"{page.head(versions)}\n\n{page.tables(found, peers)}"
     print(text)
     if asked.write:
-        page.write(text, versions)
+        page.write(text)
 
 
 def _measured(asked: argparse.Namespace, captured: Path, scratch: Path) -> Measured:
@@ -76,44 +86,64 @@ def _measured(asked: argparse.Namespace, captured: Path, scratch: Path) -> Measu
 
 
 def _peers(asked: argparse.Namespace, scratch: Path) -> tuple[list[Findings], dict[str, str]]:
-    """The other registries that were asked for, and their versions."""
+    """The other registries that were asked for, and their versions; one that fails spoils nobody's figures."""
     found, versions = [], {}
     for name in asked.peers:
         folder = asked.folder / name
-        other = peer(name, folder)
-        versions[name] = version(name, folder)
-        with other.running(scratch):
-            set_up(other)
-            found.append(measured(other, 1, asked.seconds))
+        try:
+            other = peer(name, folder)
+            with other.running(scratch):
+                set_up(other)
+                found.append(measured(other, 1, asked.seconds))
+        except systems.NotMeasured as error:
+            print(f"  {name} is left out: {error}", flush=True)
+        else:
+            versions[name] = version(name, folder)
     return found, versions
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument(
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=f"{__doc__} A quarter of an hour, as long again with all peers. docs/performance.md says how to"
+        " read what is printed.",
+    )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--quick", action="store_true", help="the workloads' requests replayed, a minute: for development"
     )
-    parser.add_argument(
+    instead.add_argument(
         "--growth",
         action="store_true",
         help="a cache of a thousand artifacts beside one of a million, two minutes",
     )
     parser.add_argument(
-        "--peers", nargs="*", choices=NAMES, default=[], metavar="PEER",
-        help=f"also measure these; installed from their registries: {', '.join(NAMES)}",
+        "--peers", nargs="*", choices=NAMES, default=None, metavar="PEER",
+        help=f"also measure these, of {', '.join(NAMES)} (all of them if none is named); installed from their registries",
     )  # fmt: skip
     parser.add_argument(
-        "--folder", type=Path, default=Path("build/bench"), help="what is captured, and scratch"
+        "--folder",
+        type=Path,
+        default=Path("build/bench"),
+        help="where to keep what is captured, the peers, and scratch (%(default)s)",
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="warm installs of each workload; the median counts"
+        "--rounds",
+        type=int,
+        default=3,
+        help="warm installs of each workload, of which the median counts (%(default)s)",
     )
-    parser.add_argument("--seconds", type=float, default=5, help="of load, for each kind of request")
     parser.add_argument(
-        "--crowd", type=float, default=60, help="seconds of 300 connections, mixed; 0 for none"
+        "--seconds", type=float, default=5, help="of load, for each kind of request (%(default)s)"
     )
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument(
+        "--crowd", type=float, default=60, help="seconds of 300 connections, mixed (%(default)s); 0 for none"
+    )
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     asked = parser.parse_args()
+    if asked.rounds < 1:
+        parser.error("--rounds: at least one")
+    asked.peers = [] if asked.peers is None else asked.peers or list(NAMES)
     asked.folder = asked.folder.resolve()
     return asked
 

@@ -109,8 +109,14 @@ def loads(findings: Findings, seconds: float) -> None:
     for row in ROWS:
         if (system.python if row.ecosystem == "python" else system.npm) is None:
             continue
-        url, headers = address(system, row)
-        if instead := _instead(row, url, headers):
+        try:
+            url, headers = address(system, row)
+            instead = _instead(row, url, headers)
+        except (OSError, http.client.HTTPException) as error:
+            instead = f"no answer ({type(error).__name__})"
+        except LookupError:
+            instead = "lists no such file"
+        if instead:
             findings.lacking[row.title] = instead
             continue
         closed_loop(system.pid, url, headers, 1)
@@ -133,8 +139,6 @@ def _instead(row: Row, url: str, headers: Mapping[str, str]) -> str:
             "GET", urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")), headers=dict(headers)
         )
         status = connection.getresponse().status
-    except OSError as error:
-        return f"no answer ({type(error).__name__})"
     finally:
         connection.close()
     if 300 < status < 400 and status != 304:
@@ -171,7 +175,7 @@ def whole(findings: Findings) -> Findings:
 
 
 def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
-    """URL and headers of a row's request at this system."""
+    """URL and headers of a row's request at this system. LookupError: its index lists no such file."""
     if row.ecosystem == "python":
         path, headers = f"{system.python}{row.project}/", SIMPLE
     else:
@@ -183,9 +187,10 @@ def address(system: System, row: Row) -> tuple[str, dict[str, str]]:
         tags = {"If-None-Match": fields["ETag"]} if "ETag" in fields else {}
         return system.url + path, {**headers, **tags}
     fields, body = _asked(system, path, {"Accept": headers["Accept"]})
-    links = _links(body, fields.get("Content-Type", ""))
-    link = next(link for link in links if urllib.parse.unquote(link).rpartition("/")[2].startswith(row.file))
-    return urllib.parse.urljoin(system.url + path, link).partition("#")[0], {}
+    for link in _links(body, fields.get("Content-Type", "")):
+        if urllib.parse.unquote(link).rpartition("/")[2].startswith(row.file):
+            return urllib.parse.urljoin(system.url + path, link).partition("#")[0], {}
+    raise LookupError(row.file)
 
 
 def _asked(system: System, path: str, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
@@ -202,7 +207,10 @@ def _links(body: bytes, content_type: str) -> list[str]:
         parser = _Anchors()
         parser.feed(body.decode())
         return parser.found
-    document = json.loads(body)
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise LookupError("no index") from error
     if "files" in document:
         return [file["url"] for file in document["files"]]
     return [version["dist"]["tarball"] for version in document["versions"].values()]

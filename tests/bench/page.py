@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +19,7 @@ from tests.bench.load import Load
 from tests.bench.measure import ROWS, Findings, Install
 from tests.bench.systems import ROOT
 from tests.bench.targets import Measured
+from tests.bench.workload import NPM
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
@@ -62,15 +65,22 @@ def _costs(found: Sequence[Findings]) -> Iterator[str]:
 
 
 def _rates(found: Sequence[Findings], two: Findings | None) -> Iterator[str]:
+    limit = found[0]
     columns = [*found[:2], *([two] if two is not None else []), *found[2:]]
     yield from _head("requests per second (p50, p99)", columns)
     for row in ROWS:
         cells = [
-            _rate(each.loads[row.title]) if row.title in each.loads else each.lacking.get(row.title, "-")
+            _rate(each.loads[row.title], limit.loads[row.title])
+            if row.title in each.loads
+            else each.lacking.get(row.title, "-")
             for each in columns
         ]
         yield _line([row.title, *cells])
-    memory = [f"{each.memory.proportional / 1e6:,.0f} MB" if each.memory.peaks else "-" for each in columns]
+    least = limit.memory.proportional
+    memory = [
+        f"{taken / 1e6:,.0f} MB ({taken / least:,.0f} x)" if (taken := each.memory.proportional) else "-"
+        for each in columns
+    ]
     yield _line(["peak memory, what processes share counted once", *memory])
 
 
@@ -120,23 +130,28 @@ def _crowds(measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def write(text: str, versions: Mapping[str, str]) -> None:
-    """Put the table into the page, with the date and what was measured."""
+def head(versions: Mapping[str, str]) -> str:
+    """When it was measured, what, and on what machine; `versions` are the peers'."""
     named = {
         "registry appliance": __version__,
         "Python": platform.python_version(),
         "aiohttp": aiohttp.__version__,
     }
-    named |= {"nginx": _nginx(), **versions}
+    named |= {"nginx": _nginx(), **versions, "uv": metadata.version("uv"), "npm": _npm()}
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
+        ["git", "describe", "--always", "--dirty=, changed", "--exclude=*"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
     said = ", ".join(f"{name} {version}" for name, version in named.items())
-    head = f"Measured on {datetime.now(UTC):%Y-%m-%d} at commit {commit}: {said}; {_machine()}."
+    return f"Measured on {datetime.now(UTC):%Y-%m-%d} at commit {commit}: {said}; {_machine()}."
+
+
+def write(text: str) -> None:
+    """Put head and tables into the page."""
     page = PAGE.read_text("utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{head}\n\n{text}\n\n{END}{after}", "utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def _head(title: str, columns: Sequence[Findings]) -> Iterator[str]:
@@ -153,8 +168,8 @@ def _ratio(value: float, against: float, what: str) -> str:
     return f"{shown} ({value / against:.1f} x)" if against else shown
 
 
-def _rate(load: Load) -> str:
-    return f"{load.rate:,.0f} ({load.p50 * 1e3:.1f} ms, {load.p99 * 1e3:.1f} ms)"
+def _rate(load: Load, against: Load) -> str:
+    return f"{load.rate:,.0f}, {load.rate / against.rate:.2f} x ({load.p50 * 1e3:.1f} ms, {load.p99 * 1e3:.1f} ms)"
 
 
 def _install(install: Install | None, against: Install) -> str:
@@ -166,6 +181,11 @@ def _install(install: Install | None, against: Install) -> str:
 def _nginx() -> str:
     done = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True)
     return done.stderr.strip().rpartition("/")[2]
+
+
+def _npm() -> str:
+    manifest = Path(NPM[1]).parents[1] / "package.json"
+    return str(json.loads(manifest.read_text("utf-8"))["version"])
 
 
 def _machine() -> str:

@@ -1,10 +1,12 @@
-"""The other registries, installed from their registries into the bench's folder, in front of the same upstream."""
+"""The other registries, as their own registries have them, in the bench's folder and in front of the same upstream.
+
+Their versions are fixed, so that two runs compare the same.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,17 +14,38 @@ import urllib.request
 from pathlib import Path
 
 from tests.bench.capture import ORIGIN
-from tests.bench.systems import PEER_PORT, ROOT, System
+from tests.bench.systems import PEER_PORT, ROOT, NotMeasured, System
 from tests.bench.workload import NPM
 
 _DEVPI_USER = "root"
 """The account that devpi's public mirror belongs to."""
 
 NAMES = ("proxpi", "devpi-server", "Verdaccio")
+_PACKAGES = {
+    "proxpi": ("proxpi==1.3.1", "gunicorn==27.0.1"),
+    "devpi-server": ("devpi-server==6.20.3",),
+    "Verdaccio": (),  # what scripts/setup installs, by verdaccio/package-lock.json
+}
+
+
+def install(name: str, folder: Path) -> None:
+    """One of NAMES, unless that was done before; what it needs comes from where pip is set to."""
+    complete, wanted = folder / "venv" / "complete", "\n".join(_PACKAGES[name])
+    if not wanted or (complete.exists() and complete.read_text() == wanted):
+        return
+    print(f"installing {name}", flush=True)
+    python = _python(folder)
+    for command in (
+        (sys.executable, "-m", "venv", "--clear", str(folder / "venv")),
+        (python, "-m", "pip", "install", "--quiet", "--quiet", *_PACKAGES[name]),
+    ):
+        if subprocess.run(command, check=False).returncode:
+            raise NotMeasured(f"{name} can't be installed, for the reason above; --peers does without it")
+    complete.write_text(wanted)
 
 
 def peer(name: str, folder: Path) -> System:
-    """One of NAMES, installed and set up, with an empty cache."""
+    """One of NAMES that is installed, with an empty cache."""
     folder.mkdir(parents=True, exist_ok=True)
     for kept in ("kept", "home", "storage"):
         shutil.rmtree(folder / kept, ignore_errors=True)
@@ -44,6 +67,13 @@ def set_up(system: System) -> None:
     """What can only be said to a running one: devpi's upstream is changed through its API."""
     if system.name != "devpi-server":
         return
+    try:
+        _set_up_devpi(system)
+    except (OSError, LookupError) as error:
+        raise NotMeasured(f"{system.name} didn't take its upstream: {error}") from error
+
+
+def _set_up_devpi(system: System) -> None:
     login = json.dumps({"user": "root", "password": ""}).encode()
     token = _sent(system, "POST", "/+login", login, {})["result"]["password"]
     auth = base64.b64encode(f"root:{token}".encode()).decode()
@@ -62,36 +92,30 @@ def _sent(
 
 
 def _proxpi(folder: Path) -> System:
-    python = _installed(folder, "proxpi", "gunicorn")
     return System(
         name="proxpi",
         port=PEER_PORT,
         command=[
-            python,
-            "-m",
-            "gunicorn",
-            "--threads",
-            "8",
-            "--bind",
-            f"127.0.0.1:{PEER_PORT}",
+            _python(folder), "-m", "gunicorn", "--threads", "8", "--bind", f"127.0.0.1:{PEER_PORT}",
             "proxpi.server:app",
         ],
         python="/index/",
         environ={"PROXPI_INDEX_URL": f"{ORIGIN}/pypi/simple/", "PROXPI_CACHE_DIR": str(folder / "kept")},
         alive="/health",
-    )
+    )  # fmt: skip
 
 
 def _devpi(folder: Path) -> System:
-    python = _installed(folder, "devpi-server")
-    home = folder / "home"
-    command = [str(Path(python).parent / "devpi-init"), "--serverdir", str(home)]
-    subprocess.run(command, check=True, capture_output=True)
+    programs, home = Path(_python(folder)).parent, folder / "home"
+    command = [str(programs / "devpi-init"), "--serverdir", str(home)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise NotMeasured(f"devpi-init failed: {done.stderr.strip()}")
     return System(
         name="devpi-server",
         port=PEER_PORT,
         command=[
-            str(Path(python).parent / "devpi-server"), "--serverdir", str(home), "--host", "127.0.0.1",
+            str(programs / "devpi-server"), "--serverdir", str(home), "--host", "127.0.0.1",
             "--port", str(PEER_PORT), "--request-timeout", "120",
         ],
         python=f"/{_DEVPI_USER}/pypi/+simple/",
@@ -122,13 +146,3 @@ log: {{ type: stdout, format: json, level: error }}
 
 def _python(folder: Path) -> str:
     return str(folder / "venv" / "bin" / "python")
-
-
-def _installed(folder: Path, *packages: str) -> str:
-    if not (folder / "venv" / "complete").exists():
-        print(f"installing {packages[0]}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "venv"], check=True)
-        command = [_python(folder), "-m", "pip", "install", "--quiet", "--quiet", *packages]
-        subprocess.run(command, check=True, env=dict(os.environ))
-        (folder / "venv" / "complete").touch()
-    return _python(folder)

@@ -26,6 +26,10 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 LIMIT_PORT, PROXY_PORT, APPLIANCE_PORT, PEER_PORT = PORT + 1, PORT + 2, PORT + 3, PORT + 4
 
 
+class NotMeasured(Exception):
+    """A system that can't be, and why."""
+
+
 @dataclass
 class System:
     """A server under test."""
@@ -51,7 +55,7 @@ class System:
     def running(self, folder: Path) -> Iterator[System]:
         """Start it, wait until it answers, stop it in the end. `folder` gets what it prints."""
         if self._answers():
-            raise SystemExit(f"port {self.port} is taken: another run goes on, or left {self.name} behind")
+            raise NotMeasured(f"port {self.port} is taken: another run goes on, or left {self.name} behind")
         folder.mkdir(parents=True, exist_ok=True)
         environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **self.environ}
         began = time.monotonic()
@@ -63,7 +67,7 @@ class System:
         try:
             while not self._answers():
                 if process.poll() is not None or time.monotonic() - began > PATIENCE:
-                    raise SystemExit(f"{self.name} didn't start; look at {output.name}")
+                    raise NotMeasured(f"{self.name} didn't start; look at {output.name}")
                 time.sleep(0.02)
             self.start_seconds = time.monotonic() - began
             yield self
