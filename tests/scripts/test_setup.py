@@ -38,7 +38,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def set_up(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [checkout / "scripts" / "setup", *options]
+    command = [str(checkout / "scripts" / "setup"), *options]
     return subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False
     )
