@@ -17,7 +17,8 @@ from aiohttp.typedefs import Handler, Middleware
 from registry.errors import Malformed, NotAllowed, NotFound, RegistryError
 from registry.web.at_hand import AtHand
 from registry.web.connection import connections
-from registry.web.door import Door, GuardedSite
+from registry.web.door import Door
+from registry.web.guard import GuardedSite
 from registry.web.health import Health, Metrics
 from registry.web.pages import Pages
 from registry.web.problems import error_response, unexpected
