@@ -372,31 +372,12 @@ class CatalogueInMemory:
                 self.rows[key] = pinning.first_seen(artifact, origin, now)
             elif known.origin == origin:
                 self.rows[key] = pinning.seen_again(known, artifact)
-                self._alarm(known, self.rows[key], now)
-                self._tell_of_withdrawal(known, self.rows[key], now)
+                self._tell(known, self.rows[key], now)
         listed = {artifact.filename for artifact in artifacts}
         for row in await self.holdings(project):
             if row.origin == origin and row.artifact.filename not in listed:
                 gone = self.rows[project, row.artifact.filename] = pinning.taken_back(row, vanished_as)
-                self._tell_of_withdrawal(row, gone, now)
-
-    def _tell_of_withdrawal(self, before: Holding, after: Holding, now: datetime) -> None:
-        what = pinning.withdrawal(before, after)
-        if what is not None:
-            detail = {"alarm": "withdrawn", "how": what}
-            artifact = after.artifact
-            self._log.append(
-                Event(
-                    kind=Kind.ALARM,
-                    at=now,
-                    actor="upstream",
-                    project=artifact.project,
-                    version=artifact.version,
-                    filename=artifact.filename,
-                    sha256=after.blob,
-                    detail=detail,
-                )
-            )
+                self._tell(row, gone, now)
 
     async def hold(
         self,
@@ -494,21 +475,9 @@ class CatalogueInMemory:
             raise NotFound(f"{filename} is not known.")
         return self.rows[project, filename]
 
-    def _alarm(self, before: Holding, after: Holding, now: datetime) -> None:
-        if after.conflict is not None and after.conflict != before.conflict:
-            artifact = after.artifact
-            detail = {"alarm": "changed-digest", "announced": str(after.conflict), "pinned": str(after.pin)}
-            self._log.append(
-                Event(
-                    kind=Kind.ALARM,
-                    at=now,
-                    actor="upstream",
-                    project=artifact.project,
-                    version=artifact.version,
-                    filename=artifact.filename,
-                    detail=detail,
-                )
-            )
+    def _tell(self, before: Holding, after: Holding, now: datetime) -> None:
+        for alarm in pinning.alarms(before, after, now):
+            self._log.append(alarm)
 
 
 class RefusalsInMemory:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from registry.model.artifacts import Artifact
 from registry.model.names import Project
 
 
@@ -62,6 +63,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     detail: Mapping[str, str | int | float | bool | None] = {}
     """What is particular to the kind: source URL, sizes, digests, policy revision, before, after."""
+
+    @classmethod
+    def about(
+        cls,
+        artifact: Artifact,
+        kind: Kind,
+        at: datetime,
+        *,
+        detail: Mapping[str, str | int | float | bool | None],
+        actor: str = "gateway",
+        sha256: str | None = None,
+    ) -> Event:
+        """What happened to a file that no client asked for."""
+        return cls(
+            kind=kind,
+            at=at,
+            actor=actor,
+            project=artifact.project,
+            version=artifact.version,
+            filename=artifact.filename,
+            sha256=sha256,
+            detail=detail,
+        )
 
     @classmethod
     def decreed(

@@ -111,15 +111,7 @@ class CoreMetadata:
         return body
 
     def _event(self, kind: Kind, artifact: Artifact, **detail: str) -> Event:
-        return Event(
-            kind=kind,
-            at=self._clock.now(),
-            actor="gateway",
-            project=artifact.project,
-            version=artifact.version,
-            filename=artifact.filename,
-            detail=detail,
-        )
+        return Event.about(artifact, kind, self._clock.now(), detail=detail)
 
 
 def announced(holding: Holding) -> Digest | None:

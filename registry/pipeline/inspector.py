@@ -128,12 +128,5 @@ class Inspector:
 
 def alarm_about(artifact: Artifact, alarm: str, message: str, at: datetime) -> Event:
     """The log's row of an alarm about a file."""
-    return Event(
-        kind=Kind.ALARM,
-        at=at,
-        actor="gateway",
-        project=artifact.project,
-        version=artifact.version,
-        filename=artifact.filename,
-        detail={"alarm": alarm, "message": message, "url": artifact.url},
-    )
+    detail = {"alarm": alarm, "message": message, "url": artifact.url}
+    return Event.about(artifact, Kind.ALARM, at, detail=detail)

@@ -251,17 +251,8 @@ class Vouching:
 
     async def _alarm(self, artifact: Artifact, what: str, detail: Mapping[str, str]) -> None:
         journal.warning("alarm: %s", what, extra={"file": artifact.filename, **detail})
-        await self._log.record(
-            Event(
-                kind=Kind.ALARM,
-                at=self._clock.now(),
-                actor="gateway",
-                project=artifact.project,
-                version=artifact.version,
-                filename=artifact.filename,
-                detail={"alarm": what, **detail},
-            )
-        )
+        detail = {"alarm": what, **detail}
+        await self._log.record(Event.about(artifact, Kind.ALARM, self._clock.now(), detail=detail))
 
 
 def _vouchable(artifact: Artifact) -> bool:

@@ -7,12 +7,14 @@ about them is kept in `conflict`, beside the digests and the size of first sight
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
 from registry.errors import Conflict
 from registry.model.artifacts import Artifact, Digest, Holding, strongest, trusted
+from registry.model.events import Event, Kind
 
 _replace = msgspec.structs.replace
 
@@ -37,7 +39,38 @@ def taken_back(known: Holding, how: str) -> Holding:
     return _replace(known, gone=True, artifact=_replace(known.artifact, withdrawn=how))
 
 
-def withdrawal(before: Holding, after: Holding) -> str | None:
+def alarms(before: Holding, after: Holding, now: datetime) -> Iterator[Event]:
+    """What the log has to tell of what a source now says: bytes taken back that others may have from us, and
+    other bytes under a known name."""
+    artifact = after.artifact
+    what = _withdrawal(before, after)
+    if what is not None:
+        yield Event.about(
+            artifact,
+            Kind.ALARM,
+            now,
+            detail={"alarm": "withdrawn", "how": what, "reason": artifact.yanked, "url": artifact.url},
+            actor="upstream",
+            sha256=after.blob,
+        )
+    if after.conflict is not None and after.conflict != before.conflict:
+        yield Event.about(
+            artifact,
+            Kind.ALARM,
+            now,
+            detail={
+                "alarm": "changed-digest",
+                "reason": "The source announces other bytes under a name seen before; they are not let in.",
+                "pinned": str(after.pin) if after.pin else None,
+                "announced": str(after.conflict),
+                "first_seen": after.first_seen.isoformat(),
+                "url": artifact.url,
+            },
+            actor="upstream",
+        )
+
+
+def _withdrawal(before: Holding, after: Holding) -> str | None:
     """What its source has just done to a public file that we hold: `quarantined`, `removed` or `yanked`."""
     if after.blob is None or after.origin != "public":
         return None

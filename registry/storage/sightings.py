@@ -9,7 +9,6 @@ from typing import NamedTuple
 import apsw
 
 from registry.model.artifacts import Artifact, Holding
-from registry.model.events import Event, Kind
 from registry.model.listings import Listing
 from registry.model.names import Project
 from registry.storage import artifact_rows as rows
@@ -96,7 +95,7 @@ def record(
         if known is not None and known.origin == origin:
             gone = pinning.taken_back(known, vanished_as)
             rows.write(connection, gone)
-            _tell_of_withdrawal(connection, known, gone, now)
+            _tell(connection, known, gone, now)
 
 
 def _parted(
@@ -119,44 +118,9 @@ def _merge(connection: apsw.Connection, artifact: Artifact, origin: str, now: da
     if known.origin != origin or merged == known:
         return
     rows.write(connection, merged)
-    _tell_of_withdrawal(connection, known, merged, now)
-    if merged.conflict is not None and merged.conflict != known.conflict:
-        append(connection, _alarm(merged, artifact, now))
+    _tell(connection, known, merged, now)
 
 
-def _tell_of_withdrawal(connection: apsw.Connection, before: Holding, after: Holding, now: datetime) -> None:
-    """Log it when a source takes back what we hold: others may have it from us."""
-    what = pinning.withdrawal(before, after)
-    if what is None:
-        return
-    artifact = after.artifact
-    event = Event(
-        kind=Kind.ALARM,
-        at=now,
-        actor="upstream",
-        project=artifact.project,
-        version=artifact.version,
-        filename=artifact.filename,
-        sha256=after.blob,
-        detail={"alarm": "withdrawn", "how": what, "reason": artifact.yanked, "url": artifact.url},
-    )
-    append(connection, event)
-
-
-def _alarm(holding: Holding, announced: Artifact, now: datetime) -> Event:
-    return Event(
-        kind=Kind.ALARM,
-        at=now,
-        actor="upstream",
-        project=announced.project,
-        version=announced.version,
-        filename=announced.filename,
-        detail={
-            "alarm": "changed-digest",
-            "reason": "The source announces other bytes under a name seen before; they are not let in.",
-            "pinned": str(holding.pin) if holding.pin else None,
-            "announced": str(holding.conflict),
-            "first_seen": holding.first_seen.isoformat(),
-            "url": announced.url,
-        },
-    )
+def _tell(connection: apsw.Connection, before: Holding, after: Holding, now: datetime) -> None:
+    for alarm in pinning.alarms(before, after, now):
+        append(connection, alarm)
