@@ -10,13 +10,12 @@ from pathlib import Path
 from registry.app.background import in_background, in_one_process
 from registry.app.identity import Identity
 from registry.app.sources import Sources
-from registry.app.storage import Storage, alarm_in
+from registry.app.storage import Storage
+from registry.app.vouching import lay_attesting, lay_vouching
 from registry.ecosystems import ECOSYSTEMS
-from registry.identity.keys import replace_secret
-from registry.model.attestations import Judgement
 from registry.model.names import Project
 from registry.pipeline.admission import Admission
-from registry.pipeline.attesting import Attesting, UpstreamKeys
+from registry.pipeline.attesting import Attesting
 from registry.pipeline.audit_answers import Answers, FirstThatCan, ImportedAnswers, UpstreamAnswers
 from registry.pipeline.auditing import Auditing
 from registry.pipeline.cache_operations import CacheOperations
@@ -36,12 +35,9 @@ from registry.pipeline.rescan import Rescan
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
 from registry.pipeline.verify import Verifier
-from registry.pipeline.vouching import Vouching
 from registry.pipeline.warming import Warming
 from registry.pipeline.workers import Workers
-from registry.provenance.signatures import RegistryKey
 from registry.settings import Settings
-from registry.sources.attestations import judge, provenance_of
 from registry.storage.adoptions import Adoptions
 from registry.storage.shelf import Shelf
 from registry.storage.shelf_files import ShelfFiles
@@ -121,8 +117,8 @@ def lay_line(
         editions=kept.editions.rows,
     )
     stack.push_async_callback(renderer.close)
-    attesting = _attesting(settings, kept, people, sources)
-    vouching = _vouching(kept, sources, attesting, stack)
+    attesting = lay_attesting(settings, kept, people, sources)
+    vouching = lay_vouching(kept, sources, attesting, stack)
     inspector = Inspector(kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget)
     adoptions = Adoptions(kept.volumes["public"], kept.database, kept.blobs["public"])
     verifier = Verifier(
@@ -260,47 +256,9 @@ def _shelf(settings: Settings, people: Identity, stack: AsyncExitStack) -> Shelf
     return Shelf(settings.memory_cache, files, encoded, decoded)
 
 
-def _vouching(kept: Storage, sources: Sources, attesting: Attesting, stack: AsyncExitStack) -> Vouching:
-    """Provenance of Python files; checking it has a process of its own, since it needs libraries of 60 MB."""
-    checkers = Workers(processes=1)
-    stack.callback(checkers.close)
-
-    async def checked(provenance: bytes, filename: str, sha256: str) -> Judgement:
-        return await checkers.run(judge, provenance, filename, sha256)
-
-    async def assembled(attestations: bytes, filename: str, sha256: str) -> tuple[bytes, Judgement]:
-        return await checkers.run(provenance_of, attestations, filename, sha256)
-
-    return Vouching(
-        source=sources.upstreams["pypi"],
-        attestations=kept.attestations,
-        catalogue=kept.catalogue,
-        blobs=kept.blobs,
-        log=kept.log,
-        judge=checked,
-        assemble=assembled,
-        signature=attesting.vouch,
-        clock=kept.clock,
-    )
-
-
 def _audit_answers(setting: str, kept: Storage, sources: Sources) -> Answers | None:
     imported = ImportedAnswers(ECOSYSTEMS["npm"], kept.advisories)
     upstream = UpstreamAnswers(sources.npm_services, kept.clock)
     if setting == "forward":
         return FirstThatCan(upstream, imported, lambda: kept.offline.on)
     return imported if setting == "local" else None
-
-
-def _attesting(settings: Settings, kept: Storage, people: Identity, sources: Sources) -> Attesting:
-    """The keys of npm's upstream, kept over restarts, and our own."""
-    path = settings.data / "keys" / "npm-upstream-keys.json"
-
-    keys = UpstreamKeys(
-        sources.npm_services,
-        kept.clock,
-        kept=path.read_bytes() if path.exists() else None,
-        keep=lambda document: replace_secret(path, document),
-        alarm=alarm_in(kept.log, kept.clock),
-    )
-    return Attesting(sources.npm_services, keys, RegistryKey(people.signing_key))
