@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 from aiohttp import hdrs
@@ -18,13 +19,22 @@ from registry.model.asks import ArtifactAsk, IndexAsk
 from registry.model.events import Client
 from registry.pipeline.answers import FileAnswer
 from registry.pipeline.gateway import Gateway
+from registry.pipeline.rendering import IndexAnswer
 from registry.web.callers import Callers
 from registry.web.files import read_small
 from registry.web.heads import BareHead
 from registry.web.health import Metrics
 from registry.web.meaning import Meaning, cache_control, is_publishing
 from registry.web.ranges import Span
-from registry.web.replies import Reply, bytes_reply, file_fields, file_reply, in_pieces, index_reply
+from registry.web.replies import (
+    Reply,
+    accepts_gzip,
+    bytes_reply,
+    file_fields,
+    file_reply,
+    in_pieces,
+    index_reply,
+)
 from registry.web.site import Site
 
 _NOT_PLAIN = (hdrs.EXPECT, hdrs.UPGRADE)
@@ -42,10 +52,22 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Filed:
+    """A large index: the head, and the local file that follows it."""
+
+    reply: Reply
+    path: Path
+    span: Span
+
+
+Found = Reply | Filed | Delivery
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """What is at hand for a request, and what it counts as."""
 
-    what: Reply | Delivery
+    what: Found
     ecosystem: str
     began: float
 
@@ -100,15 +122,15 @@ class AtHand:
             return None
         self._meaning.require_reader(ask, client)
         if isinstance(ask, ArtifactAsk):
-            found = self._file(request, ask, client)
+            found: Found | None = self._file(request, ask, client)
         elif is_publishing(request):
             return None
         else:
             representation = self._meaning.representation(ecosystem, ask, request)
             index = self._gateway.index_at_once(ask, representation, root)
-            if index is None or in_pieces(request, index.rendition):
+            if index is None:
                 return None
-            found = index_reply(request, index, cache_control(request), self._meaning.vary(ecosystem))
+            found = self._index(request, index, self._meaning.vary(ecosystem))
         return None if found is None else Given(found, name, began)
 
     def count(self, given: Given) -> None:
@@ -118,7 +140,16 @@ class AtHand:
             given.ecosystem, hdrs.METH_GET, reply.status, reply.fields.get("X-Cache", ""), given.began
         )
 
-    def _file(self, request: BareHead, ask: ArtifactAsk, client: Client) -> Reply | Delivery | None:
+    def _index(self, request: BareHead, index: IndexAnswer, vary: str) -> Found | None:
+        rendition = index.rendition
+        reply = index_reply(request, index, cache_control(request), vary)
+        if reply.status != 200 or not in_pieces(request, rendition):
+            return reply
+        if not rendition.path or not accepts_gzip(request):  # it is unpacked on the way
+            return None
+        return Filed(reply, Path(rendition.path), Span(0, rendition.packed, partial=False))
+
+    def _file(self, request: BareHead, ask: ArtifactAsk, client: Client) -> Found | None:
         if ask.part == "metadata":
             found = self._gateway.metadata_at_once(ask)
             if found is None:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from contextlib import suppress
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 
 from registry.errors import RegistryError
-from registry.web.at_hand import AtHand, Delivery, Given
+from registry.web.at_hand import AtHand, Delivery, Filed, Given
 from registry.web.door import Door
 from registry.web.files import SMALL, open_file, read_span, send_span
 from registry.web.heads import BareHead
-from registry.web.pieces import PIECE, push
-from registry.web.sendfile import send_body
+from registry.web.pieces import PIECE, push_body
+from registry.web.ranges import Span
+from registry.web.sendfile import Sending, from_file, from_memory, is_plain
 
 TOGETHER = PIECE
 """Bytes of a body up to which it is copied behind its head, which is cheaper than a second system call."""
@@ -113,18 +116,22 @@ class Connection(web.RequestHandler):
                 self._begin()
                 self._waiter = None
                 return True
-            head_bytes, body = given.what.encoded(last=message.should_close)
+            head_bytes, body = given.reply.encoded(last=message.should_close)
+            filed = given.what if isinstance(given.what, Filed) else None
+            file = open_file(filed.path) if filed is not None else None
         except RegistryError:  # the application comes to the same, and tells
             return False
         except Exception:  # noqa: BLE001  a defect; the application answers, if only with a 500
             journal.exception("what is at hand could not be given")
             return False
         self._begin()
-        rest = _write(transport, head_bytes, body)
-        if rest:
-            self._waiter = None
-            self._sending = self._loop.create_task(self._send_rest(turn, transport, rest))
+        self._waiter = None
+        if filed is not None and file is not None:
+            self._send_file(turn, transport, head_bytes, file, filed.span)
+        elif len(body) > TOGETHER:
+            self._send_body(turn, transport, head_bytes, memoryview(body))
         else:
+            transport.write(head_bytes + body)
             self._end(turn)
         return True
 
@@ -143,35 +150,57 @@ class Connection(web.RequestHandler):
         try:
             done.result()
             if delivery.span.length > SMALL:
-                self._sending = self._loop.create_task(self._send(turn, transport, delivery))
+                file = open_file(delivery.file.path)
+                head, _ = delivery.reply.encoded(last=turn.message.should_close)
+                self._send_file(turn, transport, head, file, delivery.span)
                 return
             body = read_span(delivery.file.path, delivery.span)
         except (RegistryError, asyncio.CancelledError):
             self._give_back(turn)
             return
-        _write(transport, *delivery.reply._replace(body=body).encoded(last=turn.message.should_close))
+        transport.write(b"".join(delivery.reply._replace(body=body).encoded(last=turn.message.should_close)))
         self._end(turn)
 
-    async def _send_rest(self, turn: _Turn, transport: asyncio.Transport, rest: memoryview) -> None:
-        """What of a large body the socket didn't take at once."""
-        try:
-            await send_body(transport, rest, self._drain_helper)
-        except OSError:
+    def _send_file(
+        self, turn: _Turn, transport: asyncio.Transport, head: bytes, file: BinaryIO, span: Span
+    ) -> None:
+        """Send a head and that part of a file, which is closed then."""
+        transport.write(head)
+        if is_plain(transport):
+            ended = partial(self._sent, turn, transport, file)
+            Sending(transport, from_file(file, span.start), span.length, ended).begin()
+        else:
+            self._sending = self._loop.create_task(self._push_file(turn, transport, file, span))
+
+    def _send_body(self, turn: _Turn, transport: asyncio.Transport, head: bytes, body: memoryview) -> None:
+        """Send a head and a large body."""
+        transport.write(head)
+        if is_plain(transport):
+            Sending(
+                transport, from_memory(body), len(body), partial(self._sent, turn, transport, None)
+            ).begin()
+        else:
+            self._sending = self._loop.create_task(self._push_body(turn, transport, body))
+
+    def _sent(
+        self, turn: _Turn, transport: asyncio.Transport, file: BinaryIO | None, sending: Sending
+    ) -> None:
+        if file is not None:
+            file.close()
+        if not sending.complete:  # it must not look so
             transport.abort()
         self._end(turn)
 
-    async def _send(self, turn: _Turn, transport: asyncio.Transport, delivery: Delivery) -> None:
+    async def _push_file(self, turn: _Turn, transport: asyncio.Transport, file: BinaryIO, span: Span) -> None:
+        with file, suppress(OSError):
+            await send_span(transport, file, span, self._drain_helper)
+        self._end(turn)
+
+    async def _push_body(self, turn: _Turn, transport: asyncio.Transport, body: memoryview) -> None:
         try:
-            file = open_file(delivery.file.path)
-        except RegistryError:
-            self._give_back(turn)
-            return
-        with file:
-            _write(transport, *delivery.reply.encoded(last=turn.message.should_close))
-            try:
-                await send_span(transport, file, delivery.span, self._drain_helper)
-            except OSError:
-                transport.abort()
+            await push_body(transport, body, self._drain_helper)
+        except OSError:
+            transport.abort()
         self._end(turn)
 
     def _end(self, turn: _Turn) -> None:
@@ -218,15 +247,6 @@ class Connection(web.RequestHandler):
             waiter.cancel()
         elif self._messages:
             waiter.set_result(None)
-
-
-def _write(transport: asyncio.Transport, head: bytes, body: bytes) -> memoryview:
-    """Write them; gives what of a large body must wait for the client."""
-    if len(body) <= TOGETHER:
-        transport.write(head + body)
-        return memoryview(b"")
-    transport.write(head)
-    return push(transport, memoryview(body))
 
 
 def connections(

@@ -27,11 +27,6 @@ class PackedResponse(web.StreamResponse):
         """Send it."""
         if self.prepared:
             return await super().prepare(request)
-        if self._unpack:
-            self.content_length = self._rendition.size
-        else:
-            self.headers[hdrs.CONTENT_ENCODING] = "gzip"
-            self.content_length = self._rendition.packed
         if request.method == hdrs.METH_HEAD:
             return await super().prepare(request)
         try:

@@ -21,39 +21,21 @@ PACKED_PIECE, UNPACKED_PIECE = 4 * 1024, 16 * 1024
 """Bytes of a gzip stream that are unpacked at a time, and how many they make at most, until the next time."""
 LARGE = 64 * 1024
 """Bytes of a body from which on it is sent in pieces."""
-MOST = 1 << 21
-"""Bytes of a body after which others have their turn."""
 _GZIP = 31
 
 Drain = Callable[[], Awaitable[None]]
 """Waits while the transport has more than it likes. Raises ConnectionError when the client has left."""
 
 
-def push(transport: asyncio.WriteTransport, body: memoryview) -> memoryview:
-    """Give a transport as much as its socket takes at once; what is left waits for the client."""
-    if transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size():
-        return _written(transport.get_extra_info("socket").fileno(), body)
-    while body and not transport.get_write_buffer_size() and not transport.is_closing():
-        transport.write(body[:LARGE])
-        body = body[LARGE:]
-    return body
-
-
-def _written(out: int, body: memoryview) -> memoryview:
-    """What a plain socket doesn't take at once; of one that is gone the transport will hear."""
-    try:
-        return body[os.write(out, body[:MOST]) :]
-    except OSError:
-        return body
-
-
-async def push_rest(transport: asyncio.WriteTransport, body: memoryview, drain: Drain) -> None:
-    """Give it the rest as the client takes it. Raises ConnectionError when that leaves."""
+async def push_body(transport: asyncio.WriteTransport, body: memoryview, drain: Drain) -> None:
+    """Give it a body: what its socket takes at once, then pieces as the client takes them. Raises
+    ConnectionError when that leaves."""
     while body:
         await drain()
         _require_open(transport)
-        transport.write(body[:PIECE])
-        body = body[PIECE:]
+        size = PIECE if transport.get_write_buffer_size() else LARGE
+        transport.write(body[:size])
+        body = body[size:]
 
 
 async def push_file(

@@ -67,8 +67,8 @@ def takes_bytes(request: Head, sha256: str, size: int) -> bool:
 def index_reply(
     request: Head, answer: IndexAnswer, cache_control: str, vary: str = "Accept, Accept-Encoding"
 ) -> Reply:
-    """A rendered index, or the 304 that says the client has it. Without a body where that is sent in pieces
-    that are made on the way."""
+    """A rendered index, or the 304 that says the client has it. Without a body where that comes out of a
+    file, or in pieces that are made on the way."""
     rendition = answer.rendition
     fields: dict[str, str] = {
         hdrs.ETAG: rendition.etag,
@@ -83,10 +83,13 @@ def index_reply(
         fields["Warning"] = '110 - "the source could not be asked; this is what it said last"'
     if matches(request, rendition.etag):
         return Reply(304, fields)
-    if in_pieces(request, rendition):
-        return Reply(200, fields)
-    if accepts_gzip(request):
+    packed = accepts_gzip(request)
+    if packed:
         fields[hdrs.CONTENT_ENCODING] = "gzip"
+    if in_pieces(request, rendition):
+        fields[hdrs.CONTENT_LENGTH] = str(rendition.packed if packed else rendition.size)
+        return Reply(200, fields)
+    if packed:
         return Reply(200, fields, rendition.gzipped)
     return Reply(200, fields, igzip.decompress(rendition.gzipped))  # type: ignore[no-untyped-call]
 

@@ -13,9 +13,9 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
-from registry.web.pieces import Drain, push_file, push_rest
+from registry.web.pieces import Drain, push_file
 
-_Take = Callable[[int, int, int], int]
+Take = Callable[[int, int, int], int]
 """Has a socket take bytes: its descriptor, where they begin, how many there are → how many it took; 0 where
 there are none. Raises BlockingIOError when it has no room."""
 
@@ -26,6 +26,95 @@ TURN = 1 << 21
 all of its file, which is milliseconds for a large wheel."""
 
 
+class Sending:
+    """Bytes on their way over a plain connection, after what was written before."""
+
+    def __init__(
+        self, transport: asyncio.Transport, take: Take, length: int, ended: Callable[[Sending], None]
+    ) -> None:
+        """`ended` is called once: when all is sent, when there are no more bytes though there should be, or
+        with an `error`."""
+        self.sent = 0
+        self.error: OSError | None = None
+        """Why it ended early: the client has left, or reading failed."""
+        self._transport = transport
+        self._take = take
+        self._length = length
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._out = -1
+        self._look: asyncio.TimerHandle | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was sent."""
+        return self.sent == self._length
+
+    def begin(self) -> None:
+        """Send what there is room for, and the rest later; it may end in this call."""
+        own = self._transport.get_extra_info("socket").fileno()
+        if self._pushed(own):
+            self._ended(self)
+            return
+        # A second descriptor, since the loop lets nobody else watch the transport's own.
+        self._out = os.dup(own)
+        self._loop.add_writer(self._out, self._on_room)
+        self._watch()
+
+    def stop(self) -> None:
+        """Send no more of it."""
+        if self._out >= 0:
+            self._loop.remove_writer(self._out)
+            os.close(self._out)
+            self._out = -1
+        if self._look is not None:
+            self._look.cancel()
+
+    def _pushed(self, out: int) -> bool:
+        """Send what there is room for, a TURN at most; whether nothing is left to do."""
+        try:
+            count = self._take(out, self.sent, min(TURN, self._length - self.sent))
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            self.error = error
+            return True
+        self.sent += count
+        return not count or self.complete
+
+    def _on_room(self) -> None:
+        """The socket takes more, or the client has left."""
+        if self._pushed(self._out):
+            self._end()
+
+    def _watch(self) -> None:
+        if self._transport.is_closing():
+            self.error = ConnectionResetError("The client has left.")
+            self._end()
+        else:
+            self._look = self._loop.call_later(LOOK, self._watch)
+
+    def _end(self) -> None:
+        self.stop()
+        self._ended(self)
+
+
+def from_file(file: BinaryIO, start: int) -> Take:
+    """Bytes of a file from there on, which the kernel sends."""
+    source = file.fileno()
+    return lambda out, at, count: os.sendfile(out, source, start + at, count)
+
+
+def from_memory(body: memoryview) -> Take:
+    """Bytes of which no copy is made for a client that takes its time."""
+    return lambda out, at, count: os.write(out, body[at : at + count])
+
+
+def is_plain(transport: asyncio.Transport) -> bool:
+    """Whether its socket takes our bytes as they are, and none of them wait before it."""
+    return transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size()
+
+
 async def send_file(
     transport: asyncio.Transport, file: BinaryIO, start: int, length: int, drain: Drain
 ) -> int:
@@ -34,75 +123,19 @@ async def send_file(
     leaves, OSError when reading fails."""
     if transport.get_extra_info("sslcontext") is not None:
         return await push_file(transport, file, start, length, drain)
-    if transport.get_write_buffer_size():
-        return await asyncio.get_running_loop().sendfile(transport, file, start, length)
-    source = file.fileno()
-    return await _send(transport, length, lambda out, at, count: os.sendfile(out, source, start + at, count))
-
-
-async def send_body(transport: asyncio.Transport, body: memoryview, drain: Drain) -> None:
-    """Send a body after what was written before, of which no copy is made for a client that takes its time.
-    Raises ConnectionError when the client leaves."""
-    await drain()
-    if transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
-        await push_rest(transport, body, drain)
-    else:
-        await _send(transport, len(body), lambda out, at, count: os.write(out, body[at : at + count]))
-
-
-async def _send(transport: asyncio.Transport, length: int, take: _Take) -> int:
-    _require_open(transport)
-    loop = asyncio.get_running_loop()
-    # A second descriptor, since the loop lets nobody else watch the transport's own.
-    out = os.dup(transport.get_extra_info("socket").fileno())
-    sending = _Sending(loop, out, take, length)
-    try:
-        if not sending.push():
-            loop.add_writer(out, sending.on_room)
-            while not sending.done.done():
-                await asyncio.wait([sending.done], timeout=LOOK)
-                _require_open(transport)
-            sending.done.result()
-        return sending.sent
-    finally:
-        loop.remove_writer(out)
-        os.close(out)
-        if sending.done.done():
-            sending.done.exception()  # seen: a client that left isn't an error in the log
-
-
-def _require_open(transport: asyncio.Transport) -> None:
     if transport.is_closing():
         raise ConnectionResetError("The client has left.")
-
-
-class _Sending:
-    def __init__(self, loop: asyncio.AbstractEventLoop, out: int, take: _Take, length: int) -> None:
-        self.sent = 0
-        self.done: asyncio.Future[None] = loop.create_future()
-        self._out = out
-        self._take = take
-        self._length = length
-
-    def push(self) -> bool:
-        """Send what there is room for, a TURN at most; whether that was the last of it."""
-        until = min(self._length, self.sent + TURN)
-        try:
-            while self.sent < until:
-                count = self._take(self._out, self.sent, until - self.sent)
-                if count == 0:  # the file is too short
-                    return True
-                self.sent += count
-        except (BlockingIOError, InterruptedError):
-            return False
-        return self.sent == self._length
-
-    def on_room(self) -> None:
-        """The socket takes more, or the client has left."""
-        if self.done.done():
-            return
-        try:
-            if self.push():
-                self.done.set_result(None)
-        except OSError as error:
-            self.done.set_exception(error)
+    if transport.get_write_buffer_size():
+        return await asyncio.get_running_loop().sendfile(transport, file, start, length)
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    sending = Sending(
+        transport, from_file(file, start), length, lambda _: None if ended.done() else ended.set_result(None)
+    )
+    try:
+        sending.begin()
+        await ended
+    finally:
+        sending.stop()
+    if sending.error is not None:
+        raise sending.error
+    return sending.sent

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from registry.errors import Malformed, Unavailable
 from registry.pipeline.answers import FileAnswer
-from registry.web.at_hand import AtHand, Delivery, Given
+from registry.web.at_hand import AtHand, Delivery, Filed, Given
 from registry.web.door import Door
 from registry.web.files import SMALL
 from registry.web.heads import BareHead
@@ -34,6 +35,8 @@ class Counter(AtHand):
         self.records: list[asyncio.Future[int]] = []
         self.begun = asyncio.Event()
         self.sent: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens to the index between a look at it and its sending."""
 
     def look(self, request: BareHead) -> Given | None:
         name = request.path[1:]
@@ -48,8 +51,13 @@ class Counter(AtHand):
         if not (self.folder / name).is_file():
             return None
         size = (self.folder / name).stat().st_size
-        file = FileAnswer(self.folder / name, "a" * 64, size, name, PlaceAtHand(local=True))
         fields = {"X-Way": "at hand", "Content-Length": str(size)}
+        if name == "index":
+            self.meanwhile()
+            return Given(
+                Filed(Reply(200, fields), self.folder / name, Span(0, size, partial=False)), "npm", 0
+            )
+        file = FileAnswer(self.folder / name, "a" * 64, size, name, PlaceAtHand(local=True))
         return Given(
             Delivery(Reply(200, fields), file, Span(0, size, partial=False), self._record), "pypi", 0
         )
@@ -72,6 +80,7 @@ class World:
         self.may_stop.set()
         (folder / "small").write_bytes(b"small")
         (folder / "large").write_bytes(LARGE)
+        (folder / "index").write_bytes(BODY)
 
     async def start(self) -> None:
         self.door = door = Door(head_seconds=0.3)
@@ -123,9 +132,10 @@ async def test_what_is_at_hand_is_given_again_and_again(world: World) -> None:
     assert world.counter.sent == [200, 200, 200]
 
 
-async def test_a_large_body_comes_whole_and_in_order_as_the_client_takes_it(world: World) -> None:
+@pytest.mark.parametrize("name", ["body", "index"])
+async def test_a_large_body_comes_whole_and_in_order_as_the_client_takes_it(world: World, name: str) -> None:
     for _ in range(2):
-        world.ask("body")
+        world.ask(name)
         while not world.reader._buffer:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0)
         assert world.counter.sent == [], "it can't have been sent as a whole"
@@ -213,6 +223,19 @@ async def test_a_file_that_went_away_meanwhile_is_the_applications(world: World,
     (world.counter.folder / name).unlink()
     world.counter.records[0].set_result(1)
     assert await world.answer() == ("application", name.encode())
+
+
+async def test_a_body_that_is_shorter_than_was_said_never_looks_complete(world: World) -> None:
+    world.counter.meanwhile = lambda: os.truncate(world.counter.folder / "index", len(BODY) - 1)
+    world.ask("index")
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await world.answer()
+
+
+async def test_an_index_whose_file_went_away_is_the_applications(world: World) -> None:
+    world.counter.meanwhile = (world.counter.folder / "index").unlink
+    world.ask("index")
+    assert await world.answer() == ("application", b"index")
 
 
 @pytest.mark.parametrize("name", ["reply", "small", "large"])
