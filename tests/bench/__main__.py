@@ -48,7 +48,7 @@ def _compare(asked: argparse.Namespace) -> None:
         peers, versions = _peers(asked, scratch)
     found.large = large.measured(scratch / "large")
     found.growth, found.told = growth.measured(scratch / "growth")
-    text = f"{page.head(versions)}\n\n{page.tables(found, peers)}"
+    text = f"{page.head({'nginx': systems.nginx_version(), **versions})}\n\n{page.tables(found, peers)}"
     print(text)
     if asked.write:
         page.write(text)

@@ -131,13 +131,13 @@ def _crowds(measured: Measured) -> str:
 
 
 def head(versions: Mapping[str, str]) -> str:
-    """When it was measured, what, and on what machine; `versions` are the peers'."""
+    """When it was measured, what, and on what machine; `versions` are those of nginx and the peers."""
     named = {
         "registry appliance": __version__,
         "Python": platform.python_version(),
         "aiohttp": aiohttp.__version__,
     }
-    named |= {"nginx": _nginx(), **versions, "uv": metadata.version("uv"), "npm": _npm()}
+    named |= {**versions, "uv": metadata.version("uv"), "npm": _npm()}
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty=, changed", "--exclude=*"],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -176,11 +176,6 @@ def _install(install: Install | None, against: Install) -> str:
     if install is None:
         return "-"
     return "failed" if install.failure else _ratio(install.cpu, against.cpu, "install")
-
-
-def _nginx() -> str:
-    done = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True)
-    return done.stderr.strip().rpartition("/")[2]
 
 
 def _npm() -> str:

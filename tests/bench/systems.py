@@ -19,6 +19,7 @@ from types import FrameType
 
 from tests.bench.capture import ORIGIN, PORT
 
+NGINX = "/usr/sbin/nginx"
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 """Seconds after which a system that doesn't answer won't."""
@@ -198,11 +199,17 @@ server {{
     return System(
         name=name,
         port=port,
-        command=["/usr/sbin/nginx", "-e", "stderr", "-c", str(config), *user],
+        command=[NGINX, "-e", "stderr", "-c", str(config), *user],
         python="/pypi/simple/",
         npm="/npm/",
         alive="/requests",
     )
+
+
+def nginx_version() -> str:
+    """As `1.22.1`."""
+    done = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True)
+    return done.stderr.strip().rpartition("/")[2]
 
 
 def upstream_requests() -> int:
