@@ -693,9 +693,8 @@ class PetitionsInMemory:
         self._rows[number] = _replace(petition, id=number)
         return self._rows[number]
 
-    async def petitions(self, state: PetitionState | None = None, limit: int = 1_000) -> tuple[Petition, ...]:
-        rows = [row for row in reversed(self._rows.values()) if state in {None, row.state}]
-        return tuple(rows[:limit])
+    async def petitions(self, state: PetitionState | None = None) -> tuple[Petition, ...]:
+        return tuple(row for row in reversed(self._rows.values()) if state in {None, row.state})
 
     async def petition(self, number: int) -> Petition:
         if number not in self._rows:

@@ -55,7 +55,8 @@ def verify(
     elif found["intact"]:
         click.echo(
             f"The log is whole: rows {found['begins_after'] + 1} to {found['rows']}, the last one "
-            f"{found['head']}; {found['checkpoints']} checkpoints fit, the last of row {found['proved']}."
+            f"{found['head']}. Checkpoints that fit: {found['checkpoints']}, the last one of row "
+            f"{found['proved']}."
         )
     else:
         click.echo(f"The log was changed at row {found['row']}: {show.plain(found['reason'])}", err=True)

@@ -95,7 +95,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         *,
         detail: Mapping[str, str | int | float | bool | None],
         project: Project | None = None,
-        version: str | None = None,
     ) -> Event:
         """An administrative act of this client."""
         return cls(
@@ -103,7 +102,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             at=at,
             actor=by.actor,
             project=project,
-            version=version,
             address=by.address,
             agent=by.agent,
             detail=detail,

@@ -6,21 +6,21 @@ r"""The hash chain that makes the log tamper-evident. Anyone can check it with s
     first  its `previous` is 64 zeros; numbers run 1, 2, 3 ... without gaps
 
 A field that is added to events later is left out of older bodies, so their hashes stay what they were.
-Edits, deletions, insertions and swaps are found by `first_break`; cutting off the newest rows is found by
+Edits, deletions, insertions and swaps are found row by row (`misfit`), a cut that takes the newest rows by
 comparing with a checkpoint that is kept elsewhere (`checkpoints`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from registry.model.checkpoints import Link
-from registry.model.events import Event, LoggedEvent
+from registry.model.events import Event
 from registry.model.names import Project
 
 GENESIS = "0" * 64
@@ -90,19 +90,6 @@ def read(body: bytes | str) -> Event | None:
 def row_hash(previous: str, body: bytes) -> str:
     """The hash of a row, from the hash of the row before and its own canonical bytes."""
     return hashlib.sha256(previous.encode("ascii") + b"\n" + body).hexdigest()
-
-
-def first_break(rows: Iterable[LoggedEvent], after: int = 0, previous: str = GENESIS) -> Break | None:
-    """The first row that doesn't follow from the one before it, or None for an unbroken chain.
-
-    `rows` come in order; `after` and `previous` are number and hash of a trusted row that they follow.
-    """
-    for row in rows:
-        found = misfit(Link(row.seq, row.previous, row.hash, canonical(row.event)), after, previous)
-        if found is not None:
-            return found
-        after, previous = row.seq, row.hash
-    return None
 
 
 def misfit(link: Link, after: int, previous: str) -> Break | None:

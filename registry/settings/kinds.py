@@ -43,14 +43,14 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def whole(least: int, most: int, unit: str = "") -> Callable[[object], int]:
+def whole(least: int, most: int) -> Callable[[object], int]:
     """A whole number between two bounds, both included."""
 
     def parse(value: object) -> int:
         if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value.strip(), re.ASCII):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"{value!r} doesn't fit; give a whole number{unit} from {least} to {most}.")
+            raise ValueError(f"{value!r} doesn't fit; give a whole number from {least} to {most}.")
         return value
 
     return parse

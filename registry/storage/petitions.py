@@ -19,6 +19,8 @@ PER_ADDRESS = 10
 """Petitions that one address may make in an hour."""
 OPEN = 1_000
 """Petitions that may wait for an answer."""
+_SHOWN = 1_000
+"""Petitions in a list, the newest."""
 
 _COLUMNS = "id, refusal, subject, message, name, actor, address, at, state, answer, answered_by, answered"
 
@@ -63,11 +65,11 @@ class Petitions:
 
         return await self._database.write(job)
 
-    async def petitions(self, state: PetitionState | None = None, limit: int = 1_000) -> tuple[Petition, ...]:
+    async def petitions(self, state: PetitionState | None = None) -> tuple[Petition, ...]:
         """The newest first."""
         where = "" if state is None else " WHERE state = ?"
         sql = f"SELECT {_COLUMNS} FROM petition{where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants
-        rows = self._database.rows(sql, (limit,) if state is None else (state, limit))
+        rows = self._database.rows(sql, (_SHOWN,) if state is None else (state, _SHOWN))
         return tuple(map(_petition, rows))
 
     async def petition(self, number: int) -> Petition:

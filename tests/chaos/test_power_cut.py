@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from registry.model.events import Kind
-from registry.provenance.chain import first_break
 from tests.chaos.mounts import image, make_image, require_mounting
+from tests.provenance.chains import first_break
 from tests.specimens import FOO, event, opened
 
 CUTS, CUTS_SAMPLED = 20, 5

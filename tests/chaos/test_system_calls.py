@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from registry.model.events import Kind
-from registry.provenance.chain import first_break
+from tests.provenance.chains import first_break
 from tests.specimens import FOO, NOW, artifact, event, opened, sha
 
 DATA = b"the bytes of a wheel" * 20_000

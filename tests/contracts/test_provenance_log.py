@@ -9,8 +9,8 @@ import pytest
 
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.ports import ProvenanceLog
-from registry.provenance.chain import first_break
 from tests.contracts.conftest import Ports
+from tests.provenance.chains import first_break
 from tests.specimens import BAR, FOO, NOW, event
 
 FULL = event(

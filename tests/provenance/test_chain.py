@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.names import Project
-from registry.provenance.chain import GENESIS, canonical, first_break, read, row_hash
+from registry.provenance.chain import GENESIS, canonical, read, row_hash
+from tests.provenance.chains import first_break
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -13,11 +13,11 @@ from registry.errors import Unavailable
 from registry.model.checkpoints import Checkpoint
 from registry.model.events import Kind, LoggedEvent
 from registry.pipeline.audit_operations import AuditOperations
-from registry.provenance.chain import first_break
 from registry.provenance.checkpoints import LogKey, new_key
 from registry.storage.checkpoints import Checkpoints
 from registry.storage.connections import connect
 from tests.fakes import FixedClock, KeyInHand
+from tests.provenance.chains import first_break
 from tests.specimens import NOW, Storage, event
 
 

@@ -57,8 +57,8 @@ class Petitions(Protocol):
         """Store it and log the act, in one durable transaction. Where one about the same refusal is open,
         that one comes back and nothing is stored. Raises TooMany: of one address, or in all."""
 
-    async def petitions(self, state: PetitionState | None = None, limit: int = 1_000) -> tuple[Petition, ...]:
-        """The newest first."""
+    async def petitions(self, state: PetitionState | None = None) -> tuple[Petition, ...]:
+        """The newest first, at most a thousand."""
 
     async def petition(self, number: int) -> Petition:
         """One by its number. Raises NotFound."""
