@@ -47,6 +47,28 @@ async def test_there_are_never_more_threads_than_allowed() -> None:
     pool.close()
 
 
+async def test_calls_one_after_another_are_made_by_the_thread_that_was_busy_last() -> None:
+    pool, gate = Pool("the disk", 3), threading.Barrier(3)
+    await asyncio.gather(*(pool.run(gate.wait) for _ in range(3)))
+    assert len({await pool.run(threading.get_ident) for _ in range(20)}) == 1
+    pool.close()
+
+
+async def test_its_threads_end_with_it_after_the_calls_they_have() -> None:
+    pool, gate, done = Pool("the disk", 2), threading.Event(), threading.Event()
+    threads = await asyncio.gather(*(pool.run(threading.current_thread) for _ in range(2)))
+    busy = asyncio.create_task(pool.run(gate.wait))
+    await asyncio.sleep(0)
+    pool.post(done.set)
+    pool.close()
+    gate.set()
+    await busy
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert done.is_set()
+
+
 async def test_when_every_thread_hangs_calls_are_refused_at_once_until_one_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
