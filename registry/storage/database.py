@@ -36,6 +36,9 @@ _SCAN_THREADS = 2
 _STEPS = 50_000
 """Of SQLite's machine between two looks at the time: about a millisecond."""
 
+_LINGER = 0.05
+"""Seconds for which a job that nobody waits for waits for others, whose commit it can share."""
+
 LONGEST_SCAN = 60.0
 """Seconds that one reading job may keep its snapshot: as long as it is kept, the -wal file only grows."""
 
@@ -51,6 +54,8 @@ class Database:
         self._cursor = self._reading.cursor()
         self._scans = Pool("the database", _SCAN_THREADS)
         self._scanning = threading.local()
+        self._posted: list[Ticket] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._opened: list[apsw.Connection] = []
 
     @classmethod
@@ -87,13 +92,29 @@ class Database:
         """The same for whoever does something else meanwhile."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        self._hand_over()
         self._writer.put(Ticket(job, loop, future))
         return future
 
     def post(self, job: Job[object]) -> None:
-        """Run a job with the next commit, without waiting. For what may be lost in a crash; while another
-        program locks the database it waits for a later commit."""
-        self._writer.put(Ticket(job))
+        """Run a job with the next commit, or one of its own if there is none soon, without waiting.
+
+        For what may be lost in a crash; while another program locks the database it waits for a later commit.
+        Raises Unavailable once closed.
+        """
+        self._writer.require_open()
+        self._posted.append(Ticket(job))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LINGER, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give the writer what was posted."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        posted, self._posted = self._posted, []
+        for ticket in posted:
+            self._writer.put(ticket)
 
     async def scan(self, job: Job[T]) -> T:
         """Run a reading job in a thread. Keep it to pages: a long snapshot stops checkpoints, and a statement
@@ -134,6 +155,7 @@ class Database:
                 connection.close()
             except apsw.Error:  # still in use by a scan: it goes with the process
                 _LOG.debug("a scan outlived the database")
+        self._hand_over()
         self._writer.close()
         self._head.close()
 

@@ -68,9 +68,13 @@ class Writer:
 
     def put(self, ticket: Ticket) -> None:
         """Queue a job. Raises Unavailable once closed."""
+        self.require_open()
+        self._queue.put(ticket)
+
+    def require_open(self) -> None:
+        """Raises Unavailable once closed."""
         if self._closed:
             raise Unavailable("The appliance is shutting down; try again in a moment.")
-        self._queue.put(ticket)
 
     def close(self) -> None:
         """Finish the queue, then end the thread and close the connection."""

@@ -81,11 +81,25 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
     again.close()
 
 
+async def test_what_nobody_waits_for_shares_the_next_commit_or_has_its_own_soon(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.post(lambda connection: set_fact(connection, "alone"))
+    while facts(database) != {"alone"}:  # noqa: ASYNC110  nobody is told
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr("registry.storage.database._LINGER", 3_600)
+    database.post(lambda connection: set_fact(connection, "posted"))
+    await database.write(lambda connection: set_fact(connection, "waited for"))
+    assert facts(database) == {"alone", "posted", "waited for"}
+
+
 async def test_a_closed_database_says_so(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "registry.db")
     database.close()
     with pytest.raises(Unavailable):
         await database.write(lambda connection: set_fact(connection, "late"))
+    with pytest.raises(Unavailable):
+        database.post(lambda connection: set_fact(connection, "late"))
 
 
 async def test_reads_go_on_while_another_program_holds_the_lock_which_the_journal_names(
