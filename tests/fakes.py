@@ -271,12 +271,15 @@ class BlobsInDirectory:
         path = self.root / sha256
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             return None
-        self.used[sha256] = time.time()
+        self.note_use(sha256)
         return path
 
     def at_once(self, sha256: str) -> Path | None:
         path = self.root / sha256
         return path if path.is_file() else None
+
+    def note_use(self, sha256: str) -> None:
+        self.used[sha256] = time.time()
 
     async def put(self, data: bytes) -> str:
         staging = await self.stage()
@@ -330,11 +333,11 @@ class CatalogueInMemory:
         self._log = log
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
-        row = self.rows.get((project, filename))
-        return None if row is None else _looked_at(row)
+        return self.at_once(project, filename)
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
-        return self.rows.get((project, filename))
+        row = self.rows.get((project, filename))
+        return None if row is None else _looked_at(row)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         rows = [_looked_at(row) for (of, _), row in self.rows.items() if of == project]

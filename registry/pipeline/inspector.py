@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from registry.ecosystems import ECOSYSTEMS
 from registry.errors import RegistryError
 from registry.model.artifacts import Artifact, Holding
 from registry.model.events import Event, Kind
@@ -87,6 +88,8 @@ class Inspector:
     async def _inspected(self, holding: Holding, path: Path) -> Findings:
         """What is inside; looked at where the file lies, since each read may hang."""
         artifact = holding.artifact
+        if not ECOSYSTEMS[artifact.project.ecosystem].offers_metadata:
+            return Findings()
         work = (artifact.size or 0) + _INSPECTING
         return await self._blobs[holding.origin].place.run(lambda: self._inspect(artifact, path), work=work)
 

@@ -151,7 +151,7 @@ class Verifier:
     async def _landed_elsewhere(self, holding: Holding) -> Landed | None:
         """The file, if its row says by now that it is here."""
         artifact = holding.artifact
-        now = await self._catalogue.holding(artifact.project, artifact.filename)
+        now = self._catalogue.at_once(artifact.project, artifact.filename)
         if now is None or now.blob is None or now.origin != holding.origin:
             return None
         path = await self.find(now)
@@ -205,10 +205,8 @@ class Verifier:
                 sha256 = await staging.commit(expected, artifact.size)
             finally:
                 await staging.discard()
-        path = await blobs.find(sha256)
-        if path is None:
-            raise Unavailable(f"'{artifact.filename}' was kept and can't be read back; check the volume.")
-        return Verified(path=path, sha256=sha256, size=staging.size, digests=staging.digests)
+        blobs.note_use(sha256)
+        return Verified(path=staging.path, sha256=sha256, size=staging.size, digests=staging.digests)
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)

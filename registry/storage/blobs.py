@@ -70,27 +70,17 @@ class Blobs:
         return self._volume
 
     async def stage(self, size_hint: int | None = None) -> FileStaging:
-        """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
+        """Begin a blob. Raises Unavailable (another volume, or none); that it is full or read-only shows when
+        the first bytes are written."""
         await self._volume.identified()
-        loop = asyncio.get_running_loop()
-
-        def committed(sha256: str, status: os.stat_result) -> None:
-            loop.call_soon_threadsafe(self._trust, sha256, _look(status))
-
-        staging = FileStaging(self._volume, committed, self._failed)
-        try:
-            await self._volume.run(lambda: staging.open(size_hint or 0))
-        except BaseException:  # the file may still be made by a call that nobody waits for any more
-            self._volume.later(staging.abandon)
-            raise
-        return staging
+        return FileStaging(self._volume, self._came, self._failed, size_hint or 0)
 
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and is what it was when committed. Raises Unavailable when the
         volume is gone or hangs."""
         trusted = self._trusted.get(sha256)
         path = trusted[0] if trusted else self._volume.blob(sha256)
-        self._note_use(sha256)  # before the look: who collects garbage looks again after taking a file away
+        self.note_use(sha256)  # before the look: who collects garbage looks again after taking a file away
         look = await self._volume.quickly(lambda: _look_at(path) if trusted else _first_look_at(path))
         if look is None:
             await self._volume.identified()
@@ -109,7 +99,7 @@ class Blobs:
         trusted = self._trusted.get(sha256)
         if trusted is None or not self._volume.local:
             return None
-        self._note_use(sha256)
+        self.note_use(sha256)
         try:
             if _look_at(trusted[0]) != trusted[1]:
                 return None
@@ -184,7 +174,8 @@ class Blobs:
         used = self._uses.get(sha256) or self._flushed_uses.get(sha256) or 0
         return used >= moment * 1_000_000
 
-    def _note_use(self, sha256: str) -> None:
+    def note_use(self, sha256: str) -> None:
+        """It is asked for now."""
         self._uses[sha256] = time.time_ns() // 1_000
         if self._shared_uses is not None:
             self._shared_uses.note_use(sha256)
@@ -261,6 +252,10 @@ class Blobs:
             await self._alarm(event)
         except RegistryError:
             _LOG.exception("the alarm could not be recorded")
+
+    def _came(self, sha256: str, status: os.stat_result) -> None:
+        """A blob was committed."""
+        self._trust(sha256, _look(status))
 
     def _trust(self, sha256: str, look: Look) -> None:
         """Remember, also in the database: a row that a crash loses only costs one more hashing."""

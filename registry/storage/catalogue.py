@@ -49,20 +49,22 @@ class Catalogue:
         self._database = database
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
-        """The row of one file."""
-        return self.at_once(project, filename)
-
-    def at_once(self, project: Project, filename: str) -> Holding | None:
-        """The same without waiting: a point look-up on the local disk."""
+        """What is known of one file."""
+        found = self.at_once(project, filename)
+        if found is not None:
+            return found
         key = (project.ecosystem, project.name, filename)
-        row = self._database.row(_ONE_LOOKED, key)
-        if row is not None:
-            return _decoded(project, row)
         listed = listings.holding_in(self._database.rows(listings.PAGE_OF, (*key, filename)), filename)
         if listed is None:
             return None
         said = self._database.row(_ATTESTED_ONE, key)
         return looked(listed, said and said[1:])
+
+    def at_once(self, project: Project, filename: str) -> Holding | None:
+        """A file that has a row of its own, as every file has that ever came in; without waiting, by a point
+        look-up on the local disk."""
+        row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
+        return None if row is None else _decoded(project, row)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""

@@ -1,11 +1,11 @@
 """How bytes become durable: the system calls, in order, and what their failures mean to a person.
 
-    openat   tmp/<random>  O_WRONLY O_CREAT O_EXCL O_NOFOLLOW      temp_file
+    openat   tmp/<random>  O_WRONLY O_CREAT O_EXCL O_NOFOLLOW      make_file
     write    until all is written                                 write_all
     fsync    the file; an error is final, it is never tried again  seal
     close    its errors count too (NFS reports a full disk here)
-    mkdir    <directory>, only when missing, then fsync its parent move_into
-    openat   <directory>  O_DIRECTORY O_NOFOLLOW
+    openat   <directory>  O_DIRECTORY O_NOFOLLOW                   move_into
+             only when missing: mkdir, fsync its parent, openat again
     renameat tmp/<random> -> <directory>/<name>
     fsync    the directory
 
@@ -15,6 +15,7 @@ leaves the whole file under its name; before that, nothing under its name. Every
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import logging
@@ -27,6 +28,7 @@ from registry.errors import Unavailable
 
 _LOG = logging.getLogger(__name__)
 _READ_SIZE = 1 << 20
+_READ_SIZE_LEAST = 1 << 12
 
 _REASONS = {
     errno.ENOSPC: "is full; free some space on it or give it a larger disk",
@@ -70,11 +72,21 @@ def _act(root: Path | None, path: object) -> str:
     return "do that; correct its owner or permissions"
 
 
+def temp_path(directory: Path) -> Path:
+    """A random name for a file that isn't made yet."""
+    return directory / secrets.token_hex(16)
+
+
+def make_file(path: Path) -> int:
+    """Make an empty file where there is none: a descriptor for writing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(path, flags, 0o644)
+
+
 def temp_file(directory: Path) -> tuple[int, Path]:
     """A new empty file with a random name: descriptor (for writing) and path."""
-    path = directory / secrets.token_hex(16)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(path, flags, 0o644), path
+    path = temp_path(directory)
+    return make_file(path), path
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
@@ -98,12 +110,12 @@ def move_into(path: Path, directory: Path, name: str) -> os.stat_result:
     `directory` is made when it is missing, its parent is not: a volume that is not mounted stays empty.
     """
     try:
-        directory.mkdir(mode=0o755)
-    except FileExistsError:
-        pass
-    else:
+        descriptor = _open_directory(directory)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):  # another thread was first: synced by both
+            directory.mkdir(mode=0o755)
         sync_directory(directory.parent)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = _open_directory(directory)
     try:
         os.rename(path, name, dst_dir_fd=descriptor)
         _sync(descriptor)
@@ -114,17 +126,27 @@ def move_into(path: Path, directory: Path, name: str) -> os.stat_result:
 
 def sync_directory(directory: Path) -> None:
     """Make the directory's entries durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = _open_directory(directory)
     try:
         _sync(descriptor)
     finally:
         os.close(descriptor)
 
 
+def _open_directory(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
 def read_whole(path: Path) -> bytes:
     """A file's bytes, never through a symbolic link."""
-    with open(open_nofollow(path), "rb") as file:
-        return file.read()
+    descriptor = open_nofollow(path)  # a file object would ask the kernel six things more
+    try:
+        pieces = []
+        while piece := os.read(descriptor, max(os.fstat(descriptor).st_size, _READ_SIZE_LEAST)):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def open_nofollow(path: Path) -> int:

@@ -1,4 +1,7 @@
-"""A blob on its way in: spooled, hashed while it arrives, and nobody's until it is committed."""
+"""A blob on its way in: spooled, hashed while it arrives, and nobody's until it is committed.
+
+Of a small one nothing is on disk before that: one thread makes the file, writes, syncs and names it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 from registry.errors import IntegrityFailed, Unavailable
 from registry.model.artifacts import STRENGTH, Digest
-from registry.storage.durable import digest_of, seal, temp_file, write_all
+from registry.storage.durable import digest_of, make_file, seal, temp_path, write_all
 from registry.storage.volume import Volume
 
 _BUFFER = 256 << 10
@@ -27,10 +29,10 @@ Failed = Callable[[Unavailable], Awaitable[None]]
 class FileStaging:
     """A temp file on the volume. Its calls are awaited one after the other; `discard` may come any time."""
 
-    def __init__(self, volume: Volume, committed: Committed, failed: Failed) -> None:
+    def __init__(self, volume: Volume, committed: Committed, failed: Failed, size_hint: int = 0) -> None:
         """`committed` is told sha256 and stat of the blob once it is in place, `failed` why it never will be
-        where the volume is to blame."""
-        self.path = Path()
+        where the volume is to blame; `size_hint` bytes must be free."""
+        self.path = temp_path(volume.temp)
         self.size = 0
         """Bytes that are in the file, and so readable at `path`; up to 256 KiB more may be on their way."""
         self.digests: tuple[Digest, ...] = ()
@@ -38,6 +40,9 @@ class FileStaging:
         self._volume = volume
         self._committed = committed
         self._failed = failed
+        self._size_hint = size_hint
+        self._begun = False
+        """Whether a thread was ever sent to the file."""
         self._descriptor: int | None = None
         self._abandoned = False
         self._descriptor_lock = threading.Lock()
@@ -47,20 +52,13 @@ class FileStaging:
         self._sha256 = hashlib.sha256()
         self._sha512 = hashlib.sha512()
 
-    def open(self, size_hint: int) -> None:
-        """Blocks. Make the temp file. Raises Unavailable, OSError."""
-        self._volume.require_identity()
-        self._volume.require_space(size_hint)
-        with self._descriptor_lock:
-            if not self._abandoned:
-                self._descriptor, self.path = temp_file(self._volume.temp)
-
     async def write(self, chunk: bytes) -> None:
         """Append. Raises Unavailable when the volume is full or broken."""
         self._pending.append(chunk)
         self._pending_size += len(chunk)
         if self._pending_size >= _BUFFER or time.monotonic() - self._written_at >= _LINGER:
             data = self._taken()
+            self._begun = True
             try:
                 await self._volume.run(lambda: self._append(data), work=len(data))
             except Unavailable as error:
@@ -76,18 +74,23 @@ class FileStaging:
         """
         rest = self._taken()
         work = self.size + len(rest)
+        self._begun = True
         try:
-            return await self._volume.run(lambda: self._finish(rest, expected, size), work=work)
+            sha256, status = await self._volume.run(lambda: self._finish(rest, expected, size), work=work)
         except BaseException as error:
             await self.discard()
             if isinstance(error, Unavailable):
                 await self._failed(error)
             raise
+        self._committed(sha256, status)
+        return sha256
 
     async def discard(self) -> None:
         """Throw it away; safe to call at any time, also after commit (then without effect)."""
         self._pending.clear()
-        if self._descriptor is not None:
+        if not self._begun:
+            self._abandoned = True
+        elif not self._abandoned and not self.digests:
             try:
                 await self._volume.run(self.abandon)
             except Unavailable:  # it hangs: the descriptor is closed when it is back
@@ -113,13 +116,19 @@ class FileStaging:
     def _append(self, data: bytes) -> None:
         # The lock keeps `abandon` from closing a descriptor whose number another file would get meanwhile.
         with self._descriptor_lock:
-            if self._descriptor is None:
+            if self._abandoned:
                 raise Unavailable("The download was given up meanwhile; try again.")
+            if self._descriptor is None:
+                self._volume.require_identity()
+                self._volume.require_space(self._size_hint)
+                self._descriptor = make_file(self.path)
             write_all(self._descriptor, data)
         self._sha256.update(data)
         self._sha512.update(data)
 
-    def _finish(self, rest: bytes, expected: Sequence[Digest], size: int | None) -> str:
+    def _finish(
+        self, rest: bytes, expected: Sequence[Digest], size: int | None
+    ) -> tuple[str, os.stat_result]:
         self._append(rest)
         length = self.size + len(rest)
         if size is not None and length != size:
@@ -154,5 +163,4 @@ class FileStaging:
         self.path = target
         self.size = length
         self.digests = (Digest("sha512", computed["sha512"]), Digest("sha256", sha256))
-        self._committed(sha256, status)
-        return sha256
+        return sha256, status

@@ -133,10 +133,7 @@ class Volume:
         """Blocks. Raises Unavailable when the volume is read-only, or `size` bytes more would use what is
         kept free."""
         figures = os.statvfs(self.root)
-        if not self.temp.exists() and not figures.f_flag & os.ST_RDONLY:
-            self.require_identity()
-            self.make(self.temp)
-        if figures.f_flag & os.ST_RDONLY or not os.access(self.temp, os.W_OK | os.X_OK):
+        if figures.f_flag & os.ST_RDONLY or not self._can_stage():
             raise Unavailable(
                 f"{self._subject} is read-only for user id {os.geteuid()}; mount it writable or correct the"
                 " owner of 'tmp' on it (what it holds is still served).",
@@ -150,6 +147,16 @@ class Volume:
                 " space on it or give it a larger disk.",
                 retry_after=60,
             )
+
+    def _can_stage(self) -> bool:
+        """Whether files can be made in `temp`, which is made anew where it was lost."""
+        if os.access(self.temp, os.W_OK | os.X_OK):
+            return True
+        if self.temp.exists():
+            return False
+        self.require_identity()
+        self.make(self.temp)
+        return os.access(self.temp, os.W_OK | os.X_OK)
 
     @property
     def temp(self) -> Path:

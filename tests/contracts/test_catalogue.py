@@ -202,6 +202,14 @@ async def test_holding_bytes_is_one_act_with_its_event(catalogue: Catalogue, log
     assert [logged.event.kind for logged in await log.events()] == [Kind.INGEST]
 
 
+async def test_a_file_that_came_in_is_told_without_waiting(catalogue: Catalogue) -> None:
+    await catalogue.remember(FOO, [artifact("foo.whl"), artifact("later.whl")], "public", NOW)
+    await catalogue.hold(FOO, "foo.whl", "ab" * 32, 5, event(Kind.INGEST, filename="foo.whl"))
+    assert catalogue.at_once(FOO, "foo.whl") == await catalogue.holding(FOO, "foo.whl")
+    listed = catalogue.at_once(FOO, "later.whl")
+    assert listed is None or listed.blob is None
+
+
 async def test_held_bytes_pin_a_file_that_was_announced_without_a_digest(catalogue: Catalogue) -> None:
     await catalogue.remember(FOO, [with_digests(WHEEL)], "public", NOW)
     await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST))

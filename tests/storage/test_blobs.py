@@ -270,14 +270,23 @@ async def test_a_staging_that_came_too_late_leaves_no_file(
         await storage.volume.start()
         gate = threading.Event()
         storage.volume.later(gate.wait)
-        leaving = asyncio.create_task(storage.blobs.stage())
+        leaving = asyncio.create_task(storage.blobs.put(DATA))
         await asyncio.sleep(0)
         leaving.cancel()
+        gate.set()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        gate.set()
         await storage.volume.run(lambda: None)
         assert list(storage.volume.temp.iterdir()) == []
+
+
+async def test_nothing_of_a_small_file_is_on_disk_before_it_is_committed(storage: Storage) -> None:
+    staging = await storage.blobs.stage(len(DATA))
+    await staging.write(DATA[:7])
+    await staging.write(DATA[7:])
+    assert list(storage.volume.temp.iterdir()) == []
+    assert await staging.commit([sha(DATA)], len(DATA)) == SHA256
+    assert staging.path == storage.volume.blob(SHA256)
 
 
 async def test_a_slow_download_can_be_read_along(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ async def test_an_empty_mount_point_is_never_written_to(storage: Storage) -> Non
     root = storage.root / "volume"
     root.rename(storage.root / "unmounted")
     root.mkdir()
-    for use in (storage.volume.check(), storage.blobs.stage(), storage.blobs.find(sha256)):
+    for use in (storage.volume.check(), storage.blobs.put(b"new"), storage.blobs.find(sha256)):
         with pytest.raises(Unavailable, match="mount"):
             await use
     assert list(root.iterdir()) == []
@@ -99,7 +99,7 @@ async def test_another_volume_is_refused_naming_both(storage: Storage) -> None:
     path = storage.root / "volume" / "volume-id"
     expected = path.read_text()[:8]
     path.write_text("f" * 32)
-    for use in (storage.volume.check(), storage.blobs.stage()):
+    for use in (storage.volume.check(), storage.blobs.put(b"new")):
         with pytest.raises(Unavailable, match=f"another one .id ffffffff, expected {expected}"):
             await use
 
@@ -170,7 +170,7 @@ async def test_a_full_volume_takes_nothing_new_and_serves_the_old(
     monkeypatch.setattr(
         os, "statvfs", lambda path: os.statvfs_result((4096, 4096, 1000, 10, 10, 9, 9, 9, 0, 255))
     )
-    for use in (storage.volume.check(), storage.blobs.stage()):
+    for use in (storage.volume.check(), storage.blobs.put(b"new")):
         with pytest.raises(Unavailable, match="full"):
             await use
     assert await storage.blobs.read(sha256) == b"kept"
@@ -182,7 +182,7 @@ async def test_a_read_only_volume_serves_what_it_has(
     sha256 = await storage.blobs.put(b"kept")
     figures = (4096, 4096, 10**9, 10**9, 10**9, 9, 9, 9, os.ST_RDONLY, 255)
     monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(figures))
-    for use in (storage.volume.check(), storage.blobs.stage()):
+    for use in (storage.volume.check(), storage.blobs.put(b"new")):
         with pytest.raises(Unavailable, match="read-only"):
             await use
     assert await storage.blobs.read(sha256) == b"kept"

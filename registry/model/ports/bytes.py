@@ -36,7 +36,7 @@ class Staging(Protocol):
     """A blob being written: it exists for nobody until it is committed."""
 
     path: Path
-    """Readable by this process while it grows."""
+    """Where what is written can be read, once there is some; where the blob lies, once committed."""
     size: int
     """Bytes in the file so far, readable at `path`; an implementation may lag a little behind `write`."""
     digests: tuple[Digest, ...]
@@ -64,13 +64,17 @@ class Blobs(Protocol):
         """Where their files, and those being staged, lie: whoever opens one asks it how."""
 
     async def stage(self, size_hint: int | None = None) -> Staging:
-        """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only)."""
+        """Begin a blob. Raises Unavailable (volume full, missing, another one, read-only), if not here then
+        where bytes are written or committed."""
 
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and has the size it had when committed."""
 
     def at_once(self, sha256: str) -> Path | None:
         """The same without waiting, where that can be done; None says nothing."""
+
+    def note_use(self, sha256: str) -> None:
+        """It is asked for now, by whoever needn't look for it."""
 
     async def put(self, data: bytes) -> str:
         """A small blob in one go; gives its sha256."""

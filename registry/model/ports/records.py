@@ -21,10 +21,10 @@ class Catalogue(Protocol):
     """The rows about artifacts: pins, facts, and which blobs we hold."""
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
-        """The row of one file."""
+        """What is known of one file."""
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
-        """The same without waiting, where that can be done; None says nothing."""
+        """The same without waiting, of every file that ever came in; None for another one says nothing."""
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
