@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,20 @@ def _records(paths: Iterable[Path], broken: list[str]) -> Iterator[Record]:
 def _documents(path: Path, broken: list[str]) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         for inner in sorted(path.rglob("*.json")):
-            yield str(inner), inner.read_bytes()
+            try:
+                text = inner.read_bytes()
+            except OSError as error:
+                broken.append(f"{inner}: {error.strerror}")
+                continue
+            yield str(inner), text
     elif path.suffix == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
                     if member.filename.endswith(".json") and member.file_size <= LARGEST_DOCUMENT:
                         yield f"{path.name}:{member.filename}", archive.read(member)
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        # A member with a password is a RuntimeError.
+        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
             broken.append(f"{path}: {error}")
     else:
         yield str(path), path.read_bytes()

@@ -15,6 +15,7 @@ from registry import __version__
 from registry.cli import show
 from registry.cli.api import settings_here
 from registry.cli.exits import Negative, Unreachable
+from registry.cli.files import PEM
 from registry.errors import Conflict, Malformed, Unavailable
 from registry.provenance.checkpoints import LogKey, VerifyingKey
 from registry.storage import backup as archives
@@ -39,7 +40,7 @@ def create(archive: Path, *, as_json: bool) -> None:
     settings = settings_here()
     path = settings.data / "keys" / "log-key"
     try:
-        key = LogKey(path.read_text("utf-8"))
+        text = path.read_text("ascii", "replace")
     except OSError as error:
         raise Unreachable(f"{path} can't be read ({error.strerror}); is this the appliance's data?") from None
     config = [path for path in (settings.config, settings.policy) if path.is_file()]
@@ -49,7 +50,7 @@ def create(archive: Path, *, as_json: bool) -> None:
             settings.volume,
             config,
             archive.absolute(),
-            key=key,
+            key=LogKey(text),
             release=__version__,
             now=datetime.now(UTC),
         )
@@ -58,7 +59,7 @@ def create(archive: Path, *, as_json: bool) -> None:
 
 @backup.command(epilog="Example: registry backup verify registry-2026-11-21.tar.gz --key log-key.pem")
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", type=click.File("r"), help="The log's public key, kept elsewhere; shows forgery too.")
+@click.option("--key", type=PEM, help="The log's public key, kept elsewhere; shows forgery too.")
 @show.json_option
 def verify(archive: Path, key: TextIO | None, *, as_json: bool) -> None:
     """Check that an archive is complete and unedited, and its database and log sound. Status 1 when not."""
@@ -69,7 +70,7 @@ def verify(archive: Path, key: TextIO | None, *, as_json: bool) -> None:
 
 @backup.command(epilog="Example: registry backup restore registry-2026-11-21.tar.gz")
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", type=click.File("r"), help="The log's public key, kept elsewhere.")
+@click.option("--key", type=PEM, help="The log's public key, kept elsewhere.")
 @click.option("--new-volume", is_flag=True, help="The LAN volume is lost too: accept an empty one.")
 @show.json_option
 def restore(archive: Path, key: TextIO | None, *, new_volume: bool, as_json: bool) -> None:

@@ -40,16 +40,7 @@ def check(ctx: click.Context, files: tuple[Path, ...], *, everything: bool, as_j
         shown = [item for item in items if everything or item["state"] != "allowed"]
         show.table(
             ("state", "package", "version", "until", "reason"),
-            [
-                (
-                    i["state"],
-                    f"{i['ecosystem']}:{i['name']}",
-                    i["version"],
-                    show.local(i["until"]),
-                    i["reason"],
-                )
-                for i in shown
-            ],
+            [(i["state"], _name(i), i["version"], show.local(i["until"]), i["reason"]) for i in shown],
         )
         for sentence in unresolved:
             click.echo(f"not from here: {show.plain(sentence)}", err=True)

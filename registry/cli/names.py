@@ -10,6 +10,7 @@ import click
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import Misused
+from registry.cli.files import text_of
 from registry.cli.projects import ecosystem_argument
 from registry.ecosystems import ECOSYSTEMS
 from registry.policy import names as shipped
@@ -71,11 +72,7 @@ def update(ecosystem: str, file: Path, *, as_json: bool) -> None:
     What stands behind a tab, and lines that begin with #, are left out. The list counts at once, and is kept
     in the data directory.
     """
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misused(f"{file} can't be read ({error}).") from None
-    done = connect().put("/policy/names", ecosystem=ecosystem, text=text)
+    done = connect().put("/policy/names", ecosystem=ecosystem, text=text_of(file))
     if as_json:
         show.as_json_text(done)
         return

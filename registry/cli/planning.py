@@ -10,6 +10,7 @@ import click
 from registry.cli import show
 from registry.cli.api import connect
 from registry.cli.exits import NEGATIVE
+from registry.cli.files import text_of
 from registry.cli.moments import since_moment
 
 SHOWN = 20
@@ -105,8 +106,7 @@ def test(ctx: click.Context, candidate: Path, since: str, *, as_json: bool) -> N
     Every request is judged as of its own time, by what is known of the file. Nothing changes. Status 1 when
     something that was let through would be refused.
     """
-    text = candidate.read_text("utf-8")
-    found = connect().post("/policy/test", text=text, since=since_moment(since))
+    found = connect().post("/policy/test", text=text_of(candidate), since=since_moment(since))
     if as_json:
         show.as_json_text(found)
     else:

@@ -70,7 +70,8 @@ def status(project: str, status: str | None, reason: str, *, as_json: bool) -> N
     if as_json:
         show.as_json_text(said)
         return
-    click.echo(f"{said['name']} is {said['status']}{': ' if said['reason'] else ''}{said['reason']}.")
+    why = f": {show.plain(said['reason'])}" if said["reason"] else ""
+    click.echo(f"{said['name']} is {said['status']}{why}.")
 
 
 @private.command(epilog="Example: registry private rescan")
@@ -89,7 +90,7 @@ def rescan(*, as_json: bool) -> None:
             if found[kind]:
                 click.echo(f"{kind}: {found[kind]}")
         for complaint in job["complaints"]:
-            click.echo(complaint)
+            click.echo(show.plain(complaint))
     if found["missing"] or found["refused"]:
         raise Negative("Some files can't be served as they are listed; see above.")
 

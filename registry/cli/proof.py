@@ -13,6 +13,7 @@ import msgspec
 from registry.cli import show
 from registry.cli.api import Api, connect
 from registry.cli.exits import NEGATIVE, Misused, Negative
+from registry.cli.files import PEM
 from registry.cli.moments import since_moment
 from registry.cli.questions import confirm
 from registry.errors import Malformed
@@ -31,7 +32,7 @@ PAGE = 1_000
 @click.option(
     "--export", "exported", type=click.File("rb"), help="Check this file instead; asks no appliance."
 )
-@click.option("--key", type=click.File("r"), help="The log's public key, for --export.")
+@click.option("--key", type=PEM, help="The log's public key, for --export.")
 @show.json_option
 @click.pass_context
 def verify(

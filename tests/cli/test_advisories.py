@@ -52,11 +52,19 @@ def test_a_withdrawn_document_takes_itself_back(appliance: Running, tmp_path: Pa
 def test_what_cant_be_read_is_named_and_the_rest_counts(appliance: Running, tmp_path: Path) -> None:
     (tmp_path / "MAL-1.json").write_text(document("MAL-1", "chalk"))
     (tmp_path / "broken.json").write_text("{")
-    (tmp_path / "broken.zip").write_text("no zip")
-    result = appliance.command("advisories", "import", str(tmp_path), str(tmp_path / "broken.zip"))
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    broken, locked = tmp_path / "broken.zip", tmp_path / "locked.zip"
+    broken.write_text("no zip")
+    with zipfile.ZipFile(locked, "w") as made:
+        made.writestr("MAL-2.json", document("MAL-2", "debug"))
+    flagged = locked.read_bytes().replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"
+    )
+    locked.write_bytes(flagged)  # so that it wants a password
+    result = appliance.command("advisories", "import", str(tmp_path), str(broken), str(locked))
     assert result.exit_code == 1
-    assert "broken.json" in result.stderr
-    assert "broken.zip" in result.stderr
+    for name in ("broken.json", "gone.json", "broken.zip", "locked.zip"):
+        assert name in result.stderr
     assert appliance.command("policy", "explain", "npm", "chalk@5.6.1").exit_code == 1
 
 

@@ -201,6 +201,10 @@ def test_a_log_is_proved_by_a_checkpoint_an_export_and_the_public_key(
         return command("audit", "verify", *arguments, environ={"REGISTRY_URL": None})
 
     assert offline().exit_code == 0
+    pem = key.read_bytes()
+    key.write_bytes(b"\xff\xfe" + pem[:40])
+    assert (offline().exit_code, "no Ed25519 public key" in offline().stderr) == (2, True)
+    key.write_bytes(pem)
     export.write_bytes(export.read_bytes().replace(b"ada", b"eve", 1))
     assert (offline().exit_code, "row 1" in offline().stderr) == (1, True)
     world.log.rows.pop()

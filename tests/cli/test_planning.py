@@ -80,6 +80,9 @@ def test_a_candidate_is_tried_and_changes_nothing(appliance: Running, tmp_path: 
     assert appliance.answer("policy", "status")["modes"]["pypi"] == "guarded"
     candidate.write_text("[pypi")
     assert appliance.command("policy", "test", str(candidate)).exit_code == 2
+    candidate.write_bytes("# für alle".encode("latin-1"))
+    wrong = appliance.command("policy", "test", str(candidate))
+    assert (wrong.exit_code, "isn't text in UTF-8" in wrong.stderr) == (2, True)
 
 
 def test_nothing_used_is_nothing_learned(appliance: Running) -> None:
