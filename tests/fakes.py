@@ -91,10 +91,8 @@ class LogInMemory:
     def of_kind(self, kind: Kind) -> list[Event]:
         return [row.event for row in self.rows if row.event.kind is kind]
 
-    def begin(self, event: Event) -> asyncio.Future[int]:
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        future.set_result(self.append(event))
-        return future
+    def begin(self, event: Event, told: Callable[[int, Exception | None], None]) -> None:
+        asyncio.get_running_loop().call_soon(told, self.append(event), None)
 
     async def record(self, event: Event) -> int:
         return self.append(event)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry.model.ports import Place
 from registry.pipeline.flight import Flight
+
+Told = Callable[[int, Exception | None], None]
+"""Called on the loop with the number of a row in the log once it is durable, or with why it isn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ class FileAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Handing:
-    """Verified bytes that are here. Before the last of them is sent, `record()` must have been called and its
-    future be done: then the delivery is in the log."""
+    """Verified bytes that are here. Before the last of them is sent, `record(told)` must have been called and
+    have told a number instead of a failure: then the delivery is in the log."""
 
     file: FileAnswer
-    record: Callable[[], asyncio.Future[int]]
+    record: Callable[[Told], None]
 
 
 @dataclass(frozen=True, slots=True)

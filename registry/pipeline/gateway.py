@@ -152,7 +152,8 @@ class Gateway:
         self._renderer.refresh(ask.project, holding.origin)
         place = self._blobs[holding.origin].place
         file = FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
-        return Handing(file, partial(self._delivery, holding, client, policy.revision, holding.blob))
+        event = self._delivery(holding, client, policy.revision, holding.blob)
+        return Handing(file, partial(self._log.begin, event))
 
     def metadata_at_once(self, ask: ArtifactAsk) -> FileAnswer | None:
         """The core metadata of such a file, as a file of its own; its size is 0 for unknown."""
@@ -264,23 +265,21 @@ class Gateway:
 
     async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
         """Log that a client is given the file; durable when this returns."""
-        await self._delivery(holding, client, revision, sha256)
+        await self._log.record(self._delivery(holding, client, revision, sha256))
 
-    def _delivery(self, holding: Holding, client: Client, revision: str, sha256: str) -> asyncio.Future[int]:
+    def _delivery(self, holding: Holding, client: Client, revision: str, sha256: str) -> Event:
         artifact = holding.artifact
-        return self._log.begin(
-            Event(
-                kind=Kind.DELIVERY,
-                at=self._clock.now(),
-                actor=client.actor,
-                project=artifact.project,
-                version=artifact.version,
-                filename=artifact.filename,
-                sha256=sha256,
-                address=client.address,
-                agent=client.agent,
-                detail={"policy": revision, "token": client.token} if client.token else {"policy": revision},
-            )
+        return Event(
+            kind=Kind.DELIVERY,
+            at=self._clock.now(),
+            actor=client.actor,
+            project=artifact.project,
+            version=artifact.version,
+            filename=artifact.filename,
+            sha256=sha256,
+            address=client.address,
+            agent=client.agent,
+            detail={"policy": revision, "token": client.token} if client.token else {"policy": revision},
         )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from registry.errors import Unavailable
 from registry.storage.connections import connect, newest_row, prepare, unavailable, unusable
 from registry.storage.log_head import LogHead
 from registry.storage.pool import Pool
-from registry.storage.writer import Job, Ticket, Writer
+from registry.storage.writer import Job, Ticket, Told, Writer
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -90,11 +90,15 @@ class Database:
 
     def begin(self, job: Job[T]) -> asyncio.Future[T]:
         """The same for whoever does something else meanwhile."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._hand_over()
-        self._writer.put(Ticket(job, loop, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.tell(job, ending(future))
         return future
+
+    def tell(self, job: Job[Any], told: Told) -> None:
+        """The same for whoever is to be called at its end, in that very turn of the loop: `told` must not
+        raise. Raises Unavailable when nothing can be written any more."""
+        self._hand_over()
+        self._writer.put(Ticket(job, asyncio.get_running_loop(), told))
 
     def post(self, job: Job[object]) -> None:
         """Run a job with the next commit, or one of its own if there is none soon, without waiting.
@@ -165,3 +169,17 @@ class Database:
             self._opened.append(self._scanning.connection)
         connection: apsw.Connection = self._scanning.connection
         return connection
+
+
+def ending(future: asyncio.Future[T]) -> Callable[[T, Exception | None], None]:
+    """Ends a future with a result or a failure, unless nobody waits for it any more."""
+
+    def told(result: T, failure: Exception | None) -> None:
+        if future.done():
+            return
+        if failure is not None:
+            future.set_exception(failure)
+        else:
+            future.set_result(result)
+
+    return told

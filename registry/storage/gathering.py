@@ -9,6 +9,7 @@ alone waits only while a crowd has just left.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from registry.errors import Unavailable
@@ -16,15 +17,19 @@ from registry.errors import Unavailable
 PATIENCE = 0.005
 """Seconds that a batch waits for as many events as came together before."""
 
-Commit = Callable[[list[bytes]], asyncio.Future[int]]
-"""Begins to append events by their canonical bytes: a future of the number of the first, done once all are
+Told = Callable[[int, Exception | None], None]
+"""Called with an event's number once it is durable, or with why it isn't."""
+Commit = Callable[[list[bytes], Told], None]
+"""Begins to append events by their canonical bytes; the number told is that of the first, once all are
 durable. Raises Unavailable when nothing can be appended any more."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Batch:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self.waiting: list[asyncio.Future[int]] = []
+        self.waiting: list[Told] = []
 
 
 class Gathering:
@@ -39,17 +44,15 @@ class Gathering:
         """How many are worth waiting for: as many as came together lately."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, body: bytes) -> asyncio.Future[int]:
-        """Have an event appended: a future of its number, done once it is durable."""
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    def add(self, body: bytes, told: Told) -> None:
+        """Have an event appended. Its end is told on the loop, never before this returns."""
         batch = self._open
         if batch is None:
             batch = self._open = _Batch()
         batch.bodies.append(body)
-        batch.waiting.append(future)
+        batch.waiting.append(told)
         if not self._is_writing:
             self._consider(batch)
-        return future
 
     def _consider(self, batch: _Batch) -> None:
         """Close a batch that is as large as could be hoped for; else give it time."""
@@ -67,28 +70,25 @@ class Gathering:
         assert batch is not None
         self._hoped = max(len(batch.bodies), self._hoped - 1)
         try:
-            done = self._commit(batch.bodies)
+            self._commit(batch.bodies, lambda first, failure: self._committed(batch, first, failure))
         except Unavailable as failure:
-            _fail(batch, failure)
+            asyncio.get_running_loop().call_soon(_tell, batch, 0, failure)
             return
         self._is_writing = True
-        done.add_done_callback(lambda done: self._committed(batch, done))
 
-    def _committed(self, batch: _Batch, done: asyncio.Future[int]) -> None:
-        """The batch is durable, or it failed: so it is for everyone in it."""
+    def _committed(self, batch: _Batch, first: int, failure: Exception | None) -> None:
+        """The batch is durable, or it failed. What came meanwhile goes first: its commit begins while those
+        of this one are answered."""
         self._is_writing = False
-        failure = done.exception()
-        if failure is not None:
-            _fail(batch, failure)
-        else:
-            for number, future in enumerate(batch.waiting, done.result()):
-                if not future.done():
-                    future.set_result(number)
         if self._open is not None:
             self._consider(self._open)
+        _tell(batch, first if failure is None else 0, failure)
 
 
-def _fail(batch: _Batch, failure: BaseException) -> None:
-    for future in batch.waiting:
-        if not future.done():
-            future.set_exception(failure)
+def _tell(batch: _Batch, first: int, failure: Exception | None) -> None:
+    """So it is for everyone in it; what one of them makes of it is nothing to the others."""
+    for number, told in enumerate(batch.waiting, first):
+        try:
+            told(number, failure)
+        except Exception:  # noqa: BLE001  whose defect it is has its own way to tell
+            _LOG.exception("an event's end could not be told")

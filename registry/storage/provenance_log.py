@@ -13,8 +13,8 @@ import apsw
 from registry.model.events import Event, Kind, LoggedEvent
 from registry.model.names import Project
 from registry.provenance import chain
-from registry.storage.database import Database, Row
-from registry.storage.gathering import Gathering
+from registry.storage.database import Database, Row, ending
+from registry.storage.gathering import Gathering, Told
 
 _PAGE = 500
 _NO_HASH = bytes(32)
@@ -63,16 +63,18 @@ class ProvenanceLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._gathering = Gathering(
-            lambda bodies: database.begin(lambda connection: _append_all(connection, bodies))
+            lambda bodies, told: database.tell(lambda connection: _append_all(connection, bodies), told)
         )
 
-    def begin(self, event: Event) -> asyncio.Future[int]:
-        """Have it appended: a future of its number, done once it is durable."""
-        return self._gathering.add(chain.canonical(event))
+    def begin(self, event: Event, told: Told) -> None:
+        """Have it appended; `told` gets its number once it is durable, or why it isn't."""
+        self._gathering.add(chain.canonical(event), told)
 
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable."""
-        return await self.begin(event)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.begin(event, ending(future))
+        return await future
 
     async def events(
         self,

@@ -36,13 +36,17 @@ _MOST_WAITING = 10_000
 _LOG = logging.getLogger(__name__)
 
 
+Told = Callable[[Any, Exception | None], None]
+"""Called with a job's result once it is durable, or with why it isn't."""
+
+
 @dataclass(slots=True)
 class Ticket:
-    """A job in the queue, who waits for it, and how it ended."""
+    """A job in the queue, who is to be told of its end and on which loop, and how it ended."""
 
     job: Job[Any]
     loop: asyncio.AbstractEventLoop | None = None
-    future: asyncio.Future[Any] | None = None
+    told: Told | None = None
     result: Any = None
     failure: Exception | None = None
 
@@ -180,9 +184,5 @@ def _settle_all(batch: list[Ticket]) -> None:
 
 def _settle(tickets: list[Ticket]) -> None:
     for ticket in tickets:
-        if ticket.future is None or ticket.future.done():
-            continue
-        if ticket.failure is not None:
-            ticket.future.set_exception(ticket.failure)
-        else:
-            ticket.future.set_result(ticket.result)
+        if ticket.told is not None:
+            ticket.told(ticket.result, ticket.failure)

@@ -7,7 +7,6 @@ error, an objection, credentials that must be checked, a file that must be fetch
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from aiohttp import hdrs
 
 from registry.model.asks import ArtifactAsk, IndexAsk
 from registry.model.events import Client
-from registry.pipeline.answers import FileAnswer
+from registry.pipeline.answers import FileAnswer, Told
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.rendering import IndexAnswer
 from registry.web.callers import Callers
@@ -48,7 +47,7 @@ class Delivery:
     reply: Reply
     file: FileAnswer
     span: Span
-    record: Callable[[], asyncio.Future[int]]
+    record: Callable[[Told], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Connection(web.RequestHandler):
                 return False
             turn = _Turn(message, given, waiter)
             if isinstance(given.what, Delivery):
-                given.what.record().add_done_callback(lambda done: self._recorded(turn, done))
+                given.what.record(lambda _, failure: self._recorded(turn, failure))
                 self._begin()
                 self._waiter = None
                 return True
@@ -140,22 +140,24 @@ class Connection(web.RequestHandler):
         self._request_in_progress = True  # a stop waits for it
         self._door.began(self.transport)
 
-    def _recorded(self, turn: _Turn, done: asyncio.Future[int]) -> None:
+    def _recorded(self, turn: _Turn, failure: Exception | None) -> None:
         """The delivery is in the log, or could not be written there."""
         delivery = cast("Delivery", turn.given.what)
         transport = self.transport
         if transport is None:
             self._end(turn)
             return
+        if failure is not None:
+            self._give_back(turn)
+            return
         try:
-            done.result()
             if delivery.span.length > SMALL:
                 file = open_file(delivery.file.path)
                 head, _ = delivery.reply.encoded(last=turn.message.should_close)
                 self._send_file(turn, transport, head, file, delivery.span)
                 return
             body = read_span(delivery.file.path, delivery.span)
-        except (RegistryError, asyncio.CancelledError):
+        except RegistryError:
             self._give_back(turn)
             return
         transport.write(b"".join(delivery.reply._replace(body=body).encoded(last=turn.message.should_close)))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from registry.errors import Unavailable
+from registry.pipeline.answers import Told
 from registry.storage.provenance_log import ProvenanceLog
 from registry.web import flights
 from tests.guarantees.house import House, path_of
@@ -64,10 +65,10 @@ async def test_the_row_is_there_before_the_last_byte(
     begin, received = ProvenanceLog.begin, bytearray()
     had: list[int] = []
 
-    def recording(self: ProvenanceLog, event: Any) -> asyncio.Future[int]:
+    def recording(self: ProvenanceLog, event: Any, told: Told) -> None:
         if event.kind.value == "delivery":
             had.append(len(received))
-        return begin(self, event)
+        begin(self, event, told)
 
     monkeypatch.setattr(ProvenanceLog, "begin", recording)
     for _ in range(2):
@@ -101,10 +102,9 @@ async def test_without_a_row_there_is_no_complete_delivery(
     before = len(house.rows("delivery"))
     with monkeypatch.context() as broken:
 
-        def refusing(self: ProvenanceLog, event: Any) -> asyncio.Future[int]:
-            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            future.set_exception(Unavailable("The log can't be written; the disk is full."))
-            return future
+        def refusing(self: ProvenanceLog, event: Any, told: Told) -> None:
+            failure = Unavailable("The log can't be written; the disk is full.")
+            asyncio.get_running_loop().call_soon(told, 0, failure)
 
         broken.setattr(ProvenanceLog, "begin", refusing)
         for headers in ({}, {"Range": "bytes=-1"}, {"Range": "bytes=0-"}):

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from registry.errors import Unavailable
-from registry.storage.gathering import Gathering
+from registry.storage.database import ending
+from registry.storage.gathering import Gathering, Told
 
 
 class Disk:
@@ -15,32 +16,36 @@ class Disk:
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
-        self.under_way: asyncio.Future[int] | None = None
+        self.under_way: Told | None = None
         self.is_closed = False
         self.begun = asyncio.Event()
         self._count = 0
 
-    def commit(self, bodies: list[bytes]) -> asyncio.Future[int]:
+    def commit(self, bodies: list[bytes], told: Told) -> None:
         """Begin one."""
         if self.is_closed:
             raise Unavailable("closed")
         assert self.under_way is None
         self.batches.append(list(bodies))
-        self.under_way = asyncio.get_running_loop().create_future()
+        self.under_way = told
         self.begun.set()
-        return self.under_way
 
     async def end(self, failure: Exception | None = None) -> None:
         """End the one that is under way."""
-        done, self.under_way = self.under_way, None
+        told, self.under_way = self.under_way, None
         self.begun.clear()
-        assert done is not None
-        if failure is not None:
-            done.set_exception(failure)
-        else:
-            done.set_result(self._count + 1)
+        assert told is not None
+        first = self._count + 1
+        if failure is None:
             self._count += len(self.batches[-1])
-        await asyncio.sleep(0)
+        told(first, failure)
+
+
+def add(gathering: Gathering, body: bytes) -> asyncio.Future[int]:
+    """Have it appended; a future of its number."""
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    gathering.add(body, ending(future))
+    return future
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ def sizes(disk: Disk) -> list[int]:
 async def test_who_asks_alone_never_waits(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
     for number in range(1, 4):
-        future = gathering.add(b"one")
+        future = add(gathering, b"one")
         assert sizes(disk) == [1] * number
         await disk.end()
         assert await future == number
@@ -71,7 +76,7 @@ async def test_who_asks_alone_never_waits(disk: Disk) -> None:
 @pytest.mark.usefixtures("endless")
 async def test_what_comes_during_a_commit_shares_the_next(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
-    futures = [gathering.add(b"%d" % number) for number in range(5)]
+    futures = [add(gathering, b"%d" % number) for number in range(5)]
     assert disk.batches == [[b"0"]]
     await disk.end()
     assert disk.batches == [[b"0"], [b"1", b"2", b"3", b"4"]]
@@ -83,22 +88,22 @@ async def test_what_comes_during_a_commit_shares_the_next(disk: Disk) -> None:
 async def test_as_many_as_came_together_are_waited_for_and_no_more(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
     for _ in range(5):
-        gathering.add(b"first")
+        add(gathering, b"first")
     await disk.end()
     await disk.end()
     for waiting in range(4):
         assert sizes(disk) == [1, 4], f"with {waiting} of them"
-        gathering.add(b"again")
+        add(gathering, b"again")
     assert sizes(disk) == [1, 4, 4]
 
 
 async def test_nobody_is_waited_for_longer_than_patience_lasts(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
     for _ in range(3):
-        gathering.add(b"first")
+        add(gathering, b"first")
     await disk.end()
     await disk.end()
-    future = gathering.add(b"alone now")
+    future = add(gathering, b"alone now")
     await asyncio.wait_for(disk.begun.wait(), 20)
     await disk.end()
     assert await future == 4
@@ -107,23 +112,23 @@ async def test_nobody_is_waited_for_longer_than_patience_lasts(disk: Disk) -> No
 async def test_those_who_stay_away_are_hoped_for_ever_less(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
     for _ in range(4):
-        gathering.add(b"first")
+        add(gathering, b"first")
     await disk.end()
     await disk.end()
     for _ in range(2):
-        gathering.add(b"alone now")
+        add(gathering, b"alone now")
         await asyncio.wait_for(disk.begun.wait(), 20)
         await disk.end()
-    gathering.add(b"not hoping any more")
+    add(gathering, b"not hoping any more")
     assert disk.under_way is not None
 
 
 async def test_a_commit_that_fails_fails_for_all_in_it_and_nobody_else(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
-    futures = [gathering.add(b"first"), gathering.add(b"second"), gathering.add(b"third")]
+    futures = [add(gathering, b"first"), add(gathering, b"second"), add(gathering, b"third")]
     await disk.end()
     await disk.end(Unavailable("full"))
-    later = gathering.add(b"fourth")
+    later = add(gathering, b"fourth")
     await asyncio.wait_for(disk.begun.wait(), 20)
     await disk.end()
     outcomes = await asyncio.gather(*futures, later, return_exceptions=True)
@@ -134,12 +139,12 @@ async def test_when_nothing_can_be_appended_any_more_everyone_is_told(disk: Disk
     gathering = Gathering(disk.commit)
     disk.is_closed = True
     with pytest.raises(Unavailable):
-        await gathering.add(b"too late")
+        await add(gathering, b"too late")
 
 
 async def test_who_gave_up_waiting_holds_nobody_up(disk: Disk) -> None:
     gathering = Gathering(disk.commit)
-    futures = [gathering.add(b"first"), gathering.add(b"second"), gathering.add(b"third")]
+    futures = [add(gathering, b"first"), add(gathering, b"second"), add(gathering, b"third")]
     futures[1].cancel()
     await disk.end()
     await disk.end()

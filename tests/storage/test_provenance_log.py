@@ -158,18 +158,19 @@ async def test_what_happened_since_a_moment_is_found_by_every_256th_row(storage:
     """Also where none of those is as late, where the clock was set back, and where nothing is."""
     minutes = [*range(700), *range(600, 1_000), 5_000]
     moments = [NOW + timedelta(minutes=minute) for minute in minutes]
-    await asyncio.gather(*(storage.log.begin(event(at=moment)) for moment in moments))
+    await asyncio.gather(*(storage.log.record(event(at=moment)) for moment in moments))
     for since in (0, 255, 256, 650, 699, 999, 4_000, 6_000):
         expected = [number for number, minute in enumerate(minutes, 1) if minute >= since]
         found = await storage.log.events(since=NOW + timedelta(minutes=since), limit=2_000)
         assert [row.seq for row in found] == expected[::-1], since
 
 
-async def together(storage: Storage, count: int) -> list[asyncio.Future[int]]:
+async def together(storage: Storage, count: int) -> list[asyncio.Task[int]]:
     """That many events, begun while the writer is busy with something else."""
     release = threading.Event()
     busy = asyncio.ensure_future(storage.database.write(lambda _: release.wait(20)))
-    begun = [storage.log.begin(event(version=str(number))) for number in range(count)]
+    begun = [asyncio.ensure_future(storage.log.record(event(version=str(n)))) for n in range(count)]
+    await asyncio.sleep(0)
     release.set()
     await busy
     return begun

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from registry.errors import Malformed, Unavailable
-from registry.pipeline.answers import FileAnswer
+from registry.pipeline.answers import FileAnswer, Told
 from registry.web.at_hand import AtHand, Delivery, Filed, Given
 from registry.web.door import Door
 from registry.web.files import SMALL
@@ -32,7 +32,7 @@ class Counter(AtHand):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records: list[asyncio.Future[int]] = []
+        self.records: list[Told] = []
         self.begun = asyncio.Event()
         self.sent: list[int] = []
         self.meanwhile: Callable[[], None] = lambda: None
@@ -65,10 +65,9 @@ class Counter(AtHand):
     def count(self, given: Given) -> None:
         self.sent.append(given.reply.status)
 
-    def _record(self) -> asyncio.Future[int]:
-        self.records.append(asyncio.get_running_loop().create_future())
+    def _record(self, told: Told) -> None:
+        self.records.append(told)
         self.begun.set()
-        return self.records[-1]
 
 
 class World:
@@ -188,7 +187,7 @@ async def test_nothing_of_a_file_is_sent_before_its_record(world: World, name: s
     reading = asyncio.create_task(world.answer())
     done, _ = await asyncio.wait([reading], timeout=0.05)
     assert not done
-    world.counter.records[0].set_result(1)
+    world.counter.records[0](1, None)
     assert await reading == ("at hand", body)
 
 
@@ -202,7 +201,7 @@ async def test_answers_come_in_the_order_of_their_requests(world: World, first: 
         world.ask(first)
         await world.counter.begun.wait()
         world.ask("reply", "unknown", "reply")
-        world.counter.records[0].set_result(1)
+        world.counter.records[0](1, None)
     assert [(await world.answer())[1] for _ in range(4)][1:] == [b"reply", b"unknown", b"reply"]
 
 
@@ -210,7 +209,7 @@ async def test_answers_come_in_the_order_of_their_requests(world: World, first: 
 async def test_a_record_that_fails_makes_it_the_applications(world: World, name: str) -> None:
     world.ask(name)
     await world.counter.begun.wait()
-    world.counter.records[0].set_exception(Unavailable("The disk is full."))
+    world.counter.records[0](0, Unavailable("The disk is full."))
     assert await world.answer() == ("application", name.encode())
     world.ask("reply")
     assert await world.answer() == ("at hand", b"reply")
@@ -221,7 +220,7 @@ async def test_a_file_that_went_away_meanwhile_is_the_applications(world: World,
     world.ask(name)
     await world.counter.begun.wait()
     (world.counter.folder / name).unlink()
-    world.counter.records[0].set_result(1)
+    world.counter.records[0](1, None)
     assert await world.answer() == ("application", name.encode())
 
 
@@ -243,7 +242,7 @@ async def test_the_connection_ends_where_the_client_wants_that(world: World, nam
     world.ask(name, more="Connection: close\r\n")
     if name != "reply":
         await world.counter.begun.wait()
-        world.counter.records[0].set_result(1)
+        world.counter.records[0](1, None)
     assert (await world.answer())[0] == "at hand"
     async with asyncio.timeout(20):
         assert await world.reader.read() == b""
@@ -255,7 +254,7 @@ async def test_a_client_that_leaves_disturbs_nobody(world: World) -> None:
     world.writer.transport.abort()
     while world.door.connections:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
-    world.counter.records[0].set_result(1)
+    world.counter.records[0](1, None)
 
 
 async def test_a_stop_that_takes_its_time_ends_connections_on_which_nothing_is_under_way(
@@ -277,7 +276,7 @@ async def test_a_stop_waits_for_a_file_that_is_handed_over(world: World) -> None
     await world.counter.begun.wait()
     stopping = asyncio.create_task(world.runner.cleanup())
     await asyncio.wait([stopping], timeout=0.05)
-    world.counter.records[0].set_result(1)
+    world.counter.records[0](1, None)
     assert await world.answer() == ("at hand", b"small")
     async with asyncio.timeout(20):
         await stopping

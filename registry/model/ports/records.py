@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -126,8 +125,9 @@ class Attestations(Protocol):
 class ProvenanceLog(Protocol):
     """The append-only, hash-chained log."""
 
-    def begin(self, event: Event) -> Future[int]:
-        """Have it appended; the future ends like `record`. Raises Unavailable when the log is closed."""
+    def begin(self, event: Event, told: Callable[[int, Exception | None], None]) -> None:
+        """Have it appended. `told` is called later, on the loop, with its number once it is durable, or with
+        what `record` raises."""
 
     async def record(self, event: Event) -> int:
         """Append; returns its number once it is durable. Raises Unavailable (disk full, locked): then
