@@ -94,6 +94,7 @@ class Ecosystem:
     negotiate: Callable[[str | None], Representation]
     """An Accept header → the representation of an index. Raises NotAcceptable."""
     representations: tuple[Representation, ...]
+    """Every form that an index of this ecosystem has."""
     read_index: Callable[[Project, Document], Index]
     """A source's document → the canonical index; forged or broken entries dropped. Raises SourceFailed."""
     gap_path: Callable[[Project, Document], str | None] | None = None

@@ -1,20 +1,19 @@
 """The straight line: identify → decide → resolve → decide → verify → record → respond.
 
-gateway       the doors; each walks the line once; answers: what they give
-resolve       private, or upstream?
-freshness     the current document of a project: fresh, revalidated, stale, or fetched
-prepare       document + pins + policy → what a client gets; pure, so a worker process can do it
-large         what is too large for memory, in files
-workers       processes for large documents; worker: what such a process does
-heap          what the C library keeps of free memory
-verify        one flight a file: fetched, verified, kept; words: what it says to other processes
-singleflight  one flight a key, one turn a name, here and in all processes
-attesting     registry signatures, signing keys, attestations of npm packages
-auditing      audits, less the names that are ours; audit_answers: who answers them
-searching     what is here, by name
-publishing    the way in for private files
-operations    what an admin can do
-starvation    an alarm when the database can't be checkpointed
+the line   gateway: the doors, each walks the line once; answers: what they give; admission: may it pass?
+           resolve: private, or upstream?; inforce: the policy that counts; settling: what is said of a file
+           in the end, with objections (digests) and standing (private projects)
+indexes    freshness: the current document of a project; rendering: what clients get of it, from the shelf;
+           preparer, prepare: document + pins + policy → an index (pure, so a worker process can do it);
+           orders: what is wanted of that; handovers: who published before; large, packs: too large for memory
+files      verify: one flight a file, fetched, verified, kept; flight, relay, words: who follows it, here and
+           in other processes; inspector, contents: what is inside; core_metadata: what lies beside it
+who built  vouching: attestations of Python files, signatures of npm's; attesting: the keys
+way in     publishing: private files; turns: one change of a project at a time; rescan: what the back end has
+services   auditing, audit_answers, audit_trees: audits, less the names that are ours; searching
+admins     operations and what ends in it; decrees, foresight, jobs, warming
+processes  singleflight: one flight a key; workers, worker: what would hold the loop up; heap: freed memory
+watches    timekeeping: what time it is; starvation: a database that can't be checkpointed
 
 The outside world is touched through `model/ports/` only.
 """

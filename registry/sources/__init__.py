@@ -9,7 +9,9 @@ spool             documents that are too large for memory, as files
 failures          what goes wrong, in our words
 client            one source's requests: redirects, retries, errors in our words
 hosts             which hosts a source's documents and files may come from
+inherit           what pip and npm on this machine would ask
 services          what an npm registry offers besides packages
+attestations      provenance of Python files, checked without a network
 registry_source   an upstream index or registry
 private_pypi      pypiserver
 private_npm       Verdaccio

@@ -1,15 +1,14 @@
 """HTTP in: requests become asks, answers become responses. The one place that knows status lines.
 
-server     the listening side: limits, errors, shutdown
-site       which host names are ours, and the URL a client sees us under
-callers    who is behind a request
-traffic    the two ecosystems' paths, one handler for both
-responses  renditions, small documents, the headers of a file
-files      files that are here: by sendfile, or in pieces from where a call may hang (reading)
-flights    files that are still on their way
-sendfile   files over a plain connection, by the kernel alone
-uploads    bodies into the spool
-pages      what people see: the start page and /why
-health     /-/live, /-/ready, /metrics
-admin      the API, described by openapi
+listening   server: limits, errors, shutdown; door, guard, tcp: bounds that the library doesn't have;
+            connection: a client's, where at_hand answers what can be given at once; certificate
+requests    heads, meaning: what is asked; site: which host names are ours; callers: who is behind it;
+            traffic: the two ecosystems' paths, one way for both; uploads: bodies into the spool
+answers     replies: as values; responses, problems: as HTTP; ranges; lock_files: npm's, without our address
+bodies      pieces: a few at a time; files, reading: from the disk; sendfile: by the kernel alone;
+            flights: on their way in; packed: too large for memory
+services    services: what npm's command line asks besides packages
+people      pages, petitions, client_lines; same_site: no other site's page changes anything
+operating   health: /-/live, /-/ready, /metrics; journal: the process log
+api         /api/v1, a module a noun, described by openapi
 """
