@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.bench import page
 from tests.bench.cost import Memory
 from tests.bench.load import Load
@@ -82,3 +86,15 @@ def test_the_head_names_the_date_the_commit_and_every_version() -> None:
         "cores of",
     ):
         assert named in head
+
+
+def test_the_tables_take_the_place_of_those_before_and_leave_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tmp_path / "performance.md"
+    written.write_text(f"# Said by people\n\n{page.BEGIN}\n\nold\n\n{page.END}\n\n## Said by people too\n")
+    monkeypatch.setattr(page, "PAGE", written)
+    page.write("new")
+    assert written.read_text() == (
+        f"# Said by people\n\n{page.BEGIN}\n\nnew\n\n{page.END}\n\n## Said by people too\n"
+    )

@@ -68,18 +68,22 @@ async def test_a_broken_file_stops_logins_and_says_so(world: World) -> None:
         await world.users.authenticate("ada", "correct horse")
 
 
-async def test_a_right_password_is_hashed_once_in_five_minutes(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await world.users.add("ada", "correct horse", by=BY)
-    hashed: list[str] = []
+@pytest.fixture
+def hashed(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were put through bcrypt so far."""
+    passwords: list[str] = []
     matches = world.users._file.matches
 
     def counted(password: str, found: str | None) -> bool:
-        hashed.append(password)
+        passwords.append(password)
         return matches(password, found)
 
     monkeypatch.setattr(world.users._file, "matches", counted)
+    return passwords
+
+
+async def test_a_right_password_is_hashed_once_in_five_minutes(world: World, hashed: list[str]) -> None:
+    await world.users.add("ada", "correct horse", by=BY)
     for _ in range(3):
         assert await world.users.authenticate("ada", "correct horse")
     assert len(hashed) == 1
@@ -91,17 +95,9 @@ async def test_a_right_password_is_hashed_once_in_five_minutes(
 
 
 async def test_many_at_once_with_one_password_are_hashed_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, hashed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.users.add("ada", "correct horse", by=BY)
-    hashed: list[str] = []
-    matches = world.users._file.matches
-
-    def counted(password: str, found: str | None) -> bool:
-        hashed.append(password)
-        return matches(password, found)
-
-    monkeypatch.setattr(world.users._file, "matches", counted)
     monkeypatch.setattr(world.users, "_hashing", asyncio.Semaphore(1))
     assert all(await asyncio.gather(*(world.users.authenticate("ada", "correct horse") for _ in range(5))))
     assert len(hashed) == 1
