@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,15 @@ def cpu_seconds(pid: int) -> float:
     for each in tree(pid):
         total += sum(map(int, _stat(each)[11:15] or (0,)))
     return total / _TICK
+
+
+def settle(pid: int, seconds: float, patience: float = 120.0) -> None:
+    """Wait, `patience` seconds at most, until the tree did next to nothing for so many: what it was asked
+    before is no part of what is measured next."""
+    ends, spent = time.monotonic() + patience, -seconds
+    while (now := cpu_seconds(pid)) - spent > seconds / 20 and time.monotonic() < ends:
+        spent = now
+        time.sleep(seconds)
 
 
 def peak_memory(pid: int) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import http.client
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from statistics import median
 
 import apsw
 
-from tests.bench.cost import cpu_seconds, resident
+from tests.bench.cost import resident, settle
 from tests.bench.load import closed_loop
 from tests.bench.static import PACKUMENT, SIMPLE
 from tests.bench.systems import APPLIANCE_PORT, System, appliance, stop_when_ended
@@ -71,7 +70,7 @@ def measured(folder: Path, seconds: float = 1) -> tuple[list[Grown], str]:
         for system, size in zip(systems, SIZES, strict=True):
             stack.enter_context(system.running(folder / str(size)))
         for system in systems:
-            _settle(system)
+            settle(system.pid, SETTLED)
         requests = dict(_requests(systems[0]))
         costs: dict[str, list[tuple[float, ...]]] = {title: [] for title in requests}
         order = list(enumerate(systems))
@@ -146,13 +145,6 @@ def _copies(connection: apsw.Connection, table: str, new: dict[str, str], key: s
     values = ", ".join(new.get(column, f"was.{column}") for column in columns)
     was = f"(SELECT * FROM {table} WHERE ecosystem = 'pypi' AND {key} = 'grown') AS was"
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {was}"
-
-
-def _settle(system: System) -> None:
-    spent = -1.0
-    while (now := cpu_seconds(system.pid)) - spent > SETTLED / 20:
-        spent = now
-        time.sleep(SETTLED)
 
 
 def _requests(system: System) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from tests.bench.cost import Memory, cpu_seconds, watching
+from tests.bench.cost import Memory, cpu_seconds, settle, watching
 from tests.bench.load import Load, closed_loop
 from tests.bench.static import PACKUMENT, SIMPLE
 from tests.bench.systems import System, upstream_requests
@@ -119,6 +119,7 @@ def loads(findings: Findings, seconds: float) -> None:
         if instead:
             findings.lacking[row.title] = instead
             continue
+        settle(system.pid, LOOK)
         closed_loop(system.pid, url, headers, 1)
         load = closed_loop(system.pid, url, headers, seconds)
         if load.errors or not load.rate:
