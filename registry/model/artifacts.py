@@ -54,6 +54,14 @@ def trusted(digests: Iterable[Digest]) -> Digest | None:
     return best if best is not None and best.algorithm in STRONG else None
 
 
+def is_trusted(digests: Iterable[Digest]) -> bool:
+    """Whether one of them is strong enough for bytes to be trusted by it."""
+    for digest in digests:  # a generator would take three times as long, and an index has thousands of files
+        if digest.algorithm in STRONG:
+            return True
+    return False
+
+
 class Signature(msgspec.Struct, frozen=True, gc=False):
     """A registry's signature of one file, as npm has it in `dist.signatures`."""
 

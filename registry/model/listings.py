@@ -8,6 +8,7 @@ is never renamed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 from isal import igzip
@@ -46,7 +47,7 @@ class Listing(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, artifacts: Iterable[Artifact]) -> Listing:
         """Pack artifacts, which may come in any order."""
-        ordered = sorted(artifacts, key=lambda artifact: artifact.filename)
+        ordered = sorted(artifacts, key=attrgetter("filename"))
         return cls(tuple(_page(ordered[at : at + FILES]) for at in range(0, len(ordered), FILES)))
 
     @property

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from registry.ecosystems import ECOSYSTEMS
-from registry.model.artifacts import Artifact, Digest, Known, trusted
+from registry.model.artifacts import Artifact, Digest, Known, is_trusted
 from registry.model.attestations import Attested, vouched
 from registry.model.decisions import Effect, Objection, Refusal, refuse
 from registry.model.indexes import Document, Index, Rendition
@@ -58,7 +58,8 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
     withheld = _withheld(artifacts, doubts, job, rules) if filtered else {}
     rendition, refused = None, None
     if job.wanted is not None:
-        shown = () if hidden else [a for a in artifacts if not _hides(withheld.get(a.filename))]
+        left_out = {name for name, refusal in withheld.items() if _hides(refusal)}
+        shown = () if hidden else [a for a in artifacts if a.filename not in left_out]
         index = msgspec.structs.replace(index, artifacts=_as_shown(shown, job))
         rendition, refused = _render(job, index, withheld, rules.revision)
     said = [o for refusal in withheld.values() for o in refusal.decision.objections]
@@ -79,15 +80,15 @@ def _prepared(job: Job, document: Document, rules: Rules) -> Prepared:
 
 def _as_known(artifacts: Sequence[Artifact], job: Job) -> tuple[list[Artifact], dict[str, Objection]]:
     """The files with what we know of them for ourselves, and what speaks against their bytes."""
-    found: list[Artifact] = []
+    found = list(artifacts)
     doubts: dict[str, Objection] = {}
-    for artifact in artifacts:
+    for at, artifact in enumerate(artifacts):
         known = job.known.get(artifact.filename)
-        mine = artifact if known is None else _pinned(artifact, known, job.origin)
+        if known is not None:
+            found[at] = _pinned(artifact, known, job.origin)
         doubt = _doubt(artifact, known)
         if doubt is not None:
             doubts[artifact.filename] = doubt
-        found.append(mine)
     signed = _signing(job)
     if signed is not None:
         found = [signed(artifact, job.known.get(artifact.filename)) for artifact in found]
@@ -102,10 +103,9 @@ def _withheld(
     """Refusals of the files that may not pass, by name."""
     suspects, decide = rules.suspects(artifacts, job.now), rules.deciding(job.now)
     withheld = {}
-    for artifact in artifacts:
+    doubtful = [a for a in artifacts if a.filename in suspects or a.filename in doubts]
+    for artifact in doubtful:
         filename = artifact.filename
-        if filename not in suspects and filename not in doubts:
-            continue
         known, attested = job.known.get(filename), job.attested.get(filename)
         decision = decide(_vouched(artifact, attested), known.first_seen if known else job.now)
         if filename in doubts:
@@ -254,7 +254,7 @@ def _pinned(artifact: Artifact, known: Known, origin: str) -> Artifact:
 def _doubt(artifact: Artifact, known: Known | None) -> Objection | None:
     """What speaks against a file's bytes, as its source announces them now."""
     if known is None or known.pin is None:
-        return weak(artifact) if trusted(artifact.digests) is None else None
+        return None if is_trusted(artifact.digests) else weak(artifact)
     if known.held or known.pin in artifact.digests:
         return None
     if any(digest.algorithm == known.pin.algorithm for digest in artifact.digests):

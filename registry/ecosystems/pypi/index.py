@@ -14,12 +14,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from packaging.version import Version
-
 from registry.ecosystems.pypi.entries import HEX_LENGTHS, Entry, ProjectStatus, read_entries, unusable
 from registry.ecosystems.pypi.names import (
     ARTIFACT_SUFFIXES,
     Outdated,
+    in_order,
     parse_filename,
     parse_name,
     parse_version,
@@ -51,7 +50,6 @@ FIRST_UPLOADS = datetime(1995, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=10)
 """How far a source's clock may run ahead of ours before its times count as made up."""
 
-_HEX = re.compile(r"[0-9a-fA-F]*")
 _PRINTED = re.compile(r"[!-\[\]-~]*")
 """ASCII letters, digits and signs, but no space and no backslash."""
 _PLAIN = re.compile(r"[A-Za-z0-9._+!%/-]*")
@@ -97,7 +95,7 @@ def _checked(
             dropped.append(str(error))
             continue
         first = found.setdefault(artifact.filename, artifact)
-        if first.digests != artifact.digests:
+        if first is not artifact and first.digests != artifact.digests:
             contradicted.add(artifact.filename)
     for filename in sorted(contradicted):
         del found[filename]
@@ -129,9 +127,9 @@ def _artifact(project: Project, entry: Entry, base: str, latest: datetime) -> Ar
 
 def _absolute(filename: str, url: str, base: str) -> str:
     # The files of a project lie in few places, unless their addresses are whole, which takes no joining.
-    place, slash, name = url.rpartition("/")
-    found = _place(base, place) if slash and name == filename and not url.startswith(_SCHEMES) else None
-    address, fault = (found[0] + name, found[1]) if found else _address(base, url)
+    lies_in = url.endswith(filename) and not url.startswith(_SCHEMES)
+    found = _place(base, url[: -len(filename)]) if lies_in else None
+    address, fault = (found[0] + filename, found[1]) if found else _address(base, url)
     if fault:
         raise Malformed(f"{shown(filename)} is offered at an address {fault}.")
     return address
@@ -139,8 +137,9 @@ def _absolute(filename: str, url: str, base: str) -> str:
 
 @lru_cache(maxsize=256)
 def _place(base: str, place: str) -> tuple[str, str] | None:
-    """The same of all that lies in one place; None where what follows may change its meaning."""
-    return _address(base, f"{place}/") if _PLAIN.fullmatch(place) else None
+    """The same of all that lies in one place, which ends with a slash; None where what follows may change
+    its meaning."""
+    return _address(base, place) if place.endswith("/") and _PLAIN.fullmatch(place) else None
 
 
 def _address(base: str, url: str) -> tuple[str, str]:
@@ -168,25 +167,33 @@ def _origin(url: str) -> tuple[str, str | None, bool]:
 
 def _digests(filename: str, hashes: Mapping[str, str]) -> tuple[Digest, ...]:
     """The digests that we can compute, the strongest first."""
-    digests = []
+    found = []
     for algorithm in STRENGTH if len(hashes) > 1 else hashes:
         value = hashes.get(algorithm)
         if value is None or algorithm not in HEX_LENGTHS:
             continue
-        if not _is_digest(algorithm, value):
+        digest = _digest(algorithm, value)
+        if digest is None:
             raise Malformed(f"{shown(filename)} is announced with a {algorithm} that isn't one.")
-        digests.append(Digest(algorithm, value.lower()))
-    return tuple(digests)
+        found.append(digest)
+    return tuple(found)
 
 
-def _is_digest(algorithm: str, value: str) -> bool:
-    return len(value) == HEX_LENGTHS[algorithm] and _HEX.fullmatch(value) is not None
+def _digest(algorithm: str, text: str) -> Digest | None:
+    """A digest out of its hex, of either case; None for what isn't one."""
+    if len(text) != HEX_LENGTHS[algorithm]:
+        return None
+    try:
+        value = bytes.fromhex(text).hex()
+    except ValueError:
+        return None
+    return Digest(algorithm, value) if len(value) == len(text) else None  # without spaces, that is
 
 
 def _metadata(entry: Entry) -> Digest | None:
     for claim in (entry.core_metadata, entry.dist_info_metadata, entry.data_dist_info_metadata):
-        if isinstance(claim, dict) and _is_digest("sha256", claim.get("sha256", "")):
-            return Digest("sha256", claim["sha256"].lower())
+        if isinstance(claim, dict) and (found := _digest("sha256", claim.get("sha256", ""))):
+            return found
     return None
 
 
@@ -238,7 +245,7 @@ def _further_versions(claims: Sequence[Any], artifacts: Sequence[Artifact]) -> t
             named.add(parse_version(str(claim)))
         except Malformed:
             continue  # a version from before PEP 440: its files aren't listed either
-    return tuple(sorted(listed | named, key=Version)) if named - listed else ()
+    return tuple(in_order(listed | named)) if named - listed else ()
 
 
 def _is_name_of(project: Project, text: str) -> bool:

@@ -10,7 +10,7 @@ import math
 import re
 import string
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -99,11 +99,11 @@ def parse_range(text: str) -> Callable[[str], bool]:
     try:
         specifier = SpecifierSet(text)
     except InvalidSpecifier:
-        hint = f"; write '=={text.strip()}' for that one version" if _is_version(text) else ""
+        hint = f"; write '=={text.strip()}' for that one version" if version_key(text) else ""
         raise Malformed(f"{shown(text)} isn't a version range such as '>=1.0,<2'{hint}.") from None
 
     def lies_in_range(version: str) -> bool:
-        return _is_version(version) and specifier.contains(version, prereleases=True)
+        return version_key(version) is not None and specifier.contains(version, prereleases=True)
 
     return lies_in_range
 
@@ -112,18 +112,29 @@ def parse_version(text: str) -> str:
     """Any spelling of a version → its canonical one (PEP 440). Raises Malformed."""
     if len(text) > MAX_FILENAME or not text.isascii():
         raise Malformed(f"{shown(text)} isn't a version.")
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        raise Malformed(f"{shown(text)} isn't a version (PEP 440).") from None
+    version = _canonical_version(text)
+    if version is None:
+        raise Malformed(f"{shown(text)} isn't a version (PEP 440).")
+    return version
 
 
 def version_key(text: str) -> Version | None:
     """A version by its place in PEP 440's order, or None."""
     try:
-        return Version(text)
+        return _version(text)
     except InvalidVersion:
         return None
+
+
+def in_order(versions: Iterable[str]) -> list[str]:
+    """Canonical versions, the oldest first (PEP 440)."""
+    return sorted(versions, key=_version)
+
+
+@lru_cache(maxsize=2_048)
+def _version(text: str) -> Version:
+    """Raises InvalidVersion."""
+    return Version(text)
 
 
 def parse_filename(project: Project, filename: str) -> FileName:
@@ -131,7 +142,7 @@ def parse_filename(project: Project, filename: str) -> FileName:
     if len(filename) > MAX_FILENAME:
         raise Malformed(f"A file name has at most {MAX_FILENAME} characters; this one has {len(filename)}.")
     if filename.endswith(".whl"):
-        return FileName(_wheel_version(project, filename), "wheel")
+        return _wheel(project, filename)
     _refuse_foreign_characters(filename)
     for suffix in SDIST_SUFFIXES:
         if filename.endswith(suffix):
@@ -144,32 +155,32 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _wheel_version(project: Project, filename: str) -> str:
+def _wheel(project: Project, filename: str) -> FileName:
     # The wheels of a project share few versions and few tags, so the halves of a name are judged apart, once.
     stem = filename.rsplit("-", 3)[0]
     try:
         if _combinations(filename[len(stem) + 1 : -4]) > MAX_TAGS:
             raise Malformed(f"{shown(filename)} stands for more than {MAX_TAGS} combinations of tags.")
-        name, version = _release(stem)
+        name, said = _release(stem)
     except InvalidWheelFilename:
         _refuse_foreign_characters(filename)
         raise Malformed(f"{shown(filename)} isn't the name of a wheel.") from None
     if name != project.name:
         raise Malformed(f"{shown(filename)} is a file of {shown(name)}, not of {shown(project.name)}.")
-    return version
+    return said
 
 
-@lru_cache(maxsize=4_096)
-def _release(stem: str) -> tuple[str, str]:
-    """Name and canonical version of `name-version[-build]`. Raises InvalidWheelFilename."""
+@lru_cache(maxsize=2_048)
+def _release(stem: str) -> tuple[str, FileName]:
+    """The project that `name-version[-build]` names, and what it says. Raises InvalidWheelFilename."""
     if not _FILENAME.fullmatch(stem):
         raise InvalidWheelFilename(stem)
     name, _, rest = stem.partition("-")
     version = _canonical_version(rest) if "-" not in rest else None
     if version is not None:
-        return _wheel_name(name), version
+        return _wheel_name(name), FileName(version, "wheel")
     name, parsed, _, _ = parse_wheel_filename(f"{stem}-py3-none-any.whl")
-    return name, str(parsed)
+    return name, FileName(str(parsed), "wheel")
 
 
 @lru_cache(maxsize=1_024)
@@ -211,12 +222,10 @@ def _canonical_name(text: str) -> str:
     return canonicalize_name(text)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=2_048)
 def _canonical_version(text: str) -> str | None:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return None
+    version = version_key(text)
+    return None if version is None else str(version)
 
 
 def _refuse_foreign_characters(filename: str) -> None:
@@ -237,13 +246,5 @@ def _is_name(text: str) -> bool:
     try:
         canonicalize_name(text, validate=True)
     except InvalidName:
-        return False
-    return True
-
-
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
         return False
     return True

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from packaging.version import Version
 
-from registry.ecosystems.pypi.names import parse_filename, parse_version
+from registry.ecosystems.pypi.names import in_order, parse_filename, parse_version
 from registry.ecosystems.pypi.paths import artifact_path, provenance_path
 from registry.ecosystems.pypi.refusal import tombstone_filename
 from registry.errors import Malformed, NotAcceptable
@@ -47,7 +47,7 @@ _ROOT = "../../"
 """From an index, `simple/{project}/`, to the prefix."""
 
 
-class _File(msgspec.Struct, rename="kebab", omit_defaults=True):
+class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
     filename: str
     url: str
     hashes: dict[str, str]
@@ -182,32 +182,33 @@ def _files(
     """The entries of an index whose links begin with `root`."""
     files = []
     for artifact in artifacts:
-        metadata = {artifact.metadata.algorithm: artifact.metadata.hex} if artifact.metadata else UNSET
+        hashes = {}
+        for digest in artifact.digests:
+            hashes[digest.algorithm] = digest.hex
+        metadata = UNSET if artifact.metadata is None else {artifact.metadata.algorithm: artifact.metadata.hex}
         refusal = withheld.get(artifact.filename)
         reason = refusal.message if refusal else artifact.yanked
         files.append(
-            _File(
-                filename=artifact.filename,
-                url=root + artifact_path(artifact),
-                hashes={digest.algorithm: digest.hex for digest in artifact.digests},
-                requires_python=artifact.requires_python or UNSET,
-                size=UNSET if artifact.size is None else artifact.size,
-                upload_time=artifact.published or UNSET,
-                yanked=(reason or True) if reason is not None else False,
-                core_metadata=metadata,
-                dist_info_metadata=metadata,
-                provenance=_provenance(artifact, base) or UNSET,
+            _File(  # by position: a third quicker, and an index has thousands
+                artifact.filename,
+                root + artifact_path(artifact),
+                hashes,
+                artifact.requires_python or UNSET,
+                UNSET if artifact.size is None else artifact.size,
+                artifact.published or UNSET,
+                False if reason is None else reason or True,
+                metadata,
+                metadata,
+                _provenance(artifact, base) if artifact.provenance else UNSET,
             )
         )
     return files
 
 
-def _provenance(artifact: Artifact, base: str) -> str:
+def _provenance(artifact: Artifact, base: str) -> str | UnsetType:
     """Our own address of a file's provenance. PEP 740 wants it whole and on https, so where we are on plain
     http there is none, though it is served there too."""
-    if not artifact.provenance or not base.startswith("https://"):
-        return ""
-    return f"{base}/{provenance_path(artifact)}"
+    return f"{base}/{provenance_path(artifact)}" if base.startswith("https://") else UNSET
 
 
 def _json(project: Project, files: list[_File], versions: Iterable[str], status: Status | None) -> bytes:
@@ -268,7 +269,7 @@ def _page(title: str, metas: Iterable[tuple[str, str]], lines: Iterable[str]) ->
 
 
 def _versions(index: Index) -> list[str]:
-    return sorted({artifact.version for artifact in index.artifacts}.union(index.versions), key=Version)
+    return in_order({artifact.version for artifact in index.artifacts}.union(index.versions))
 
 
 def _stamp(moment: datetime) -> str:
