@@ -194,27 +194,45 @@ class Documents:
         return None if body is None else msgspec.structs.replace(kept, body=body)
 
     async def _keep(self, project: Project, document: Document) -> None:
-        """Write its file: near, then on its volume."""
+        """Write its file: near, then on its volume; one on a disk of this machine first."""
         pieces, size = _file(document)
-        near = None
-        if self._near is not None and document.origin == "public":
-            put, name = self._near.put, name_of(project, document.sha256)
-            near = await asyncio.to_thread(put, name, pieces())
-        if near is None:
+        near, name = self._near, name_of(project, document.sha256)
+        if near is None or document.origin != "public":
+            await self._write(project, document, pieces, size)
+            return
+        if self._volumes[document.origin].local:
+            with contextlib.suppress(Unavailable):
+                await self._write(project, document, pieces, size, lambda path: near.link(name, path, pieces))
+                return
+        copy = await asyncio.to_thread(near.put, name, pieces())
+        if copy is None:
             await self._write(project, document, pieces, size)
             return
         self._owed.add(project)
-        writing = asyncio.create_task(self._write(project, document, lambda: pieces_of(near), size))
+        writing = asyncio.create_task(self._write(project, document, lambda: pieces_of(copy), size))
         self._writing.add(writing)
         writing.add_done_callback(self._written)
         with contextlib.suppress(TimeoutError, Unavailable):
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.shield(writing)
 
-    async def _write(self, project: Project, document: Document, pieces: Pieces, size: int) -> None:
+    async def _write(
+        self,
+        project: Project,
+        document: Document,
+        pieces: Pieces,
+        size: int,
+        written: Callable[[Path], object] = lambda _: None,
+    ) -> None:
+        """Write its file on its volume; `written` is called there with its path."""
         volume, path = self._volumes[document.origin], self._path(project, document)
+
+        def work() -> None:
+            write(volume, path, size, pieces())
+            written(path)
+
         await volume.identified()
-        await volume.run(lambda: write(volume, path, size, pieces()), work=size)
+        await volume.run(work, work=size)
         self._owed.discard(project)
 
     def _written(self, writing: asyncio.Task[None]) -> None:

@@ -1,5 +1,7 @@
 """Copies of documents on the local disk, so that no index waits for the LAN volume or the NAS behind it.
 
+Where the volume is itself a directory of that disk, a copy is a second name of the volume's file.
+
 A cache and nothing more: not made durable, and whoever reads a copy verifies it. What was used least recently
 goes when it grows too large. Several processes may share one.
 """
@@ -10,7 +12,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _MOST = 1 << 30
@@ -53,6 +55,18 @@ class NearCopies:
                 temp.unlink()
             return None
         self._trim(size)
+        return path
+
+    def link(self, name: str, file: Path, pieces: Callable[[], Iterable[bytes]]) -> Path | None:
+        """The same for what `file` holds already: on one disk a second name of it, which takes no room."""
+        path = self._root / name
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.hardlink_to(file)
+        except OSError:
+            return self.put(name, pieces())
+        self._trim(path.stat().st_size)
         return path
 
     def drop(self, name: str) -> None:

@@ -1,9 +1,10 @@
 """Rendered indexes on local disk, so that a restart renders nothing again. All of it may be deleted any time.
 
-    <directory>/<recipe>/ab/<project>/<key>   16 bytes of BLAKE2b over the rest, then the entry
+    <directory>/<recipe>/ab/<project>-<key>   16 bytes of BLAKE2b over the rest, then the entry
 
 Names are hex. `recipe` names all that an entry depends on beside its key: the program and its settings.
-Nothing is fsynced: an entry that a crash has torn fails its check, and is rendered again.
+Nothing is fsynced or renamed: an entry that is half written, or torn by a crash, fails its check and is
+rendered again. A directory for each project would take longer to make than the files in it.
 """
 
 from __future__ import annotations
@@ -61,11 +62,13 @@ class ShelfFiles:
 
     def drop(self, project: _Key) -> None:
         """Forget all entries of (ecosystem, project), at once."""
-        folder = self._folder(project)
+        folder, start = self._place(project)
         with self._lock:
-            for path in [path for path in self._waiting if path.parent == folder]:
+            for path in [path for path in self._waiting if path.name.startswith(start)]:
                 del self._waiting[path]
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                for path in folder.glob(f"{start}*"):
+                    path.unlink()
 
     async def settle(self) -> None:
         """Wait until what was put is written. Raises Unavailable when the disk hangs."""
@@ -77,23 +80,22 @@ class ShelfFiles:
             await self.settle()
         self._pool.close()
 
-    def _folder(self, project: _Key) -> Path:
-        name = hashlib.sha256("\n".join(project).encode()).hexdigest()[:32]
-        return self._root / name[:2] / name
+    def _place(self, project: _Key) -> tuple[Path, str]:
+        """Where the entries of (ecosystem, project) lie, and what their names begin with."""
+        name = _hex(project)
+        return self._root / name[:2], f"{name}-"
 
     def _path(self, key: _Key) -> Path:
-        return self._folder(key[:2]) / hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
+        folder, start = self._place(key[:2])
+        return folder / (start + _hex(key))
 
     def _write(self, path: Path) -> None:
-        temp = path.with_suffix(".new")
         with self._lock:
             entry = self._waiting.pop(path, None)
             if entry is None:
                 return
             try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                temp.write_bytes(_check(entry) + entry)
-                temp.replace(path)
+                _write(path, _check(entry) + entry)
             except OSError as error:
                 _LOG.debug("the shelf on disk kept nothing: %s", error)
                 return
@@ -118,6 +120,19 @@ class ShelfFiles:
             with contextlib.suppress(OSError):
                 path.unlink()
             self._bytes -= size
+
+
+def _hex(key: _Key) -> str:
+    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file, in a directory that is made where it is missing."""
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _check(entry: bytes) -> bytes:

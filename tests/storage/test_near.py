@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -24,6 +25,16 @@ def near(storage: Storage) -> Path:
 def documents(storage: Storage, near: Path) -> Documents:
     volumes = {"public": storage.volume, "private": storage.volume}
     return Documents(volumes, storage.database, NearCopies(near))
+
+
+@pytest.fixture
+def two_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file can have names on both."""
+
+    def refuse(path: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "another disk", str(path), None, str(target))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
 
 
 async def test_a_volume_that_is_gone_hides_no_document(storage: Storage, documents: Documents) -> None:
@@ -53,7 +64,7 @@ async def test_a_volume_that_is_back_gets_what_came_meanwhile(
 
 
 async def test_a_copy_that_is_lost_or_damaged_is_found_on_the_volume(
-    documents: Documents, near: Path
+    documents: Documents, near: Path, two_disks: None
 ) -> None:
     for damage in (Path.unlink, lambda path: path.write_bytes(b"?"), lambda path: os.truncate(path, 20)):
         await documents.put(FOO, OLD)
@@ -61,6 +72,27 @@ async def test_a_copy_that_is_lost_or_damaged_is_found_on_the_volume(
         damage(copy)
         assert await documents.get(FOO) == OLD
         await documents.put(FOO, NEW)
+
+
+async def test_on_one_disk_a_copy_is_a_second_name_that_outlives_the_first(
+    storage: Storage, documents: Documents, near: Path
+) -> None:
+    await storage.volume.start()
+    await documents.put(FOO, OLD)
+    [copy], [file] = near.iterdir(), files(storage)
+    assert copy.samefile(file)
+    file.unlink()
+    assert await documents.get(FOO) == OLD
+
+
+async def test_where_no_second_name_can_be_given_a_copy_is_one(
+    storage: Storage, documents: Documents, near: Path, two_disks: None
+) -> None:
+    await storage.volume.start()
+    await documents.put(FOO, OLD)
+    [copy], [file] = near.iterdir(), files(storage)
+    assert not copy.samefile(file)
+    assert copy.read_bytes() == file.read_bytes()
 
 
 async def test_what_is_replaced_or_dropped_leaves_no_copy(

@@ -185,7 +185,8 @@ def _files(
         hashes = {}
         for digest in artifact.digests:
             hashes[digest.algorithm] = digest.hex
-        metadata = UNSET if artifact.metadata is None else {artifact.metadata.algorithm: artifact.metadata.hex}
+        inside = artifact.metadata
+        metadata = UNSET if inside is None else {inside.algorithm: inside.hex}
         refusal = withheld.get(artifact.filename)
         reason = refusal.message if refusal else artifact.yanked
         files.append(
