@@ -30,10 +30,11 @@ from registry.pipeline.jobs import Jobs
 from registry.pipeline.preparer import Preparer
 from registry.pipeline.private_operations import PrivateOperations
 from registry.pipeline.publishing import Publishing
-from registry.pipeline.rendering import Renderer, decoded, encoded
+from registry.pipeline.rendering import Renderer
 from registry.pipeline.rescan import Rescan
 from registry.pipeline.resolve import Resolver
 from registry.pipeline.searching import Searching
+from registry.pipeline.shelved import decoded, encoded
 from registry.pipeline.verify import Verifier
 from registry.pipeline.warming import Warming
 from registry.pipeline.workers import Workers
@@ -119,7 +120,9 @@ def lay_line(
     stack.push_async_callback(renderer.close)
     attesting = lay_attesting(settings, kept, people, sources)
     vouching = lay_vouching(kept, sources, attesting, stack)
-    inspector = Inspector(kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget)
+    inspector = Inspector(
+        kept.blobs, kept.catalogue, kept.log, clock, look_into, renderer.forget, renderer.offer
+    )
     adoptions = Adoptions(kept.volumes["public"], kept.database, kept.blobs["public"])
     verifier = Verifier(
         kept.blobs,

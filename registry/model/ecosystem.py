@@ -130,8 +130,9 @@ class Ecosystem:
     adopt: Callable[[Upload, IO[bytes]], Publication] | None = None
     """A file that lies in the private back end, without a form → a publication. Raises Malformed. None where
     the back end tells all about its files itself."""
-    offers_metadata: bool
-    """Whether its clients ask for core metadata beside a file (PEP 658)."""
+    offer_metadata: Callable[[bytes, Representation, str, str], bytes] | None
+    """(a rendered index, its representation, a file's name, the SHA-256 of its core metadata) → what is
+    rendered once this is known; None where clients ask for no metadata beside a file (PEP 658)."""
     lists_sizes: bool
     """Whether its indexes tell the sizes of files: then one that wasn't known is worth a new rendering."""
     inspect: Callable[[Artifact, IO[bytes]], Contents | None]

@@ -22,7 +22,7 @@ def look_into(artifact: Artifact, path: Path) -> Findings:
     That it can't be read just now (OSError) isn't the file's fault, and says nothing.
     """
     ecosystem = ECOSYSTEMS[artifact.project.ecosystem]
-    if not ecosystem.offers_metadata:
+    if ecosystem.offer_metadata is None:
         return Findings()
     try:
         with path.open("rb") as file:

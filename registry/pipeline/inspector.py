@@ -41,15 +41,18 @@ class Inspector:
         clock: Clock,
         inspect: Inspect,
         learned: Callable[[Project], Awaitable[None]] | None = None,
+        offers: Callable[[Project, str, str], Awaitable[None]] | None = None,
     ) -> None:
         """`blobs` maps an origin (`public`, `private`) to where its bytes are kept; `learned` hears of a
-        project of whose files more can be told."""
+        project of whose files more can be told, `offers` where that is only the digest (SHA-256) of one
+        file's metadata."""
         self._blobs = blobs
         self._catalogue = catalogue
         self._log = log
         self._clock = clock
         self._inspect = inspect
         self._learned = learned
+        self._offers = offers
 
     async def look(self, holding: Holding, path: Path) -> tuple[Findings, str | None]:
         """What is in the verified bytes at `path`, held against what the file's name and its source say, and
@@ -88,7 +91,7 @@ class Inspector:
     async def _inspected(self, holding: Holding, path: Path) -> Findings:
         """What is inside; looked at where the file lies, since each read may hang."""
         artifact = holding.artifact
-        if not ECOSYSTEMS[artifact.project.ecosystem].offers_metadata:
+        if ECOSYSTEMS[artifact.project.ecosystem].offer_metadata is None:
             return Findings()
         work = (artifact.size or 0) + _INSPECTING
         return await self._blobs[holding.origin].place.run(lambda: self._inspect(artifact, path), work=work)
@@ -127,6 +130,11 @@ class Inspector:
         """Something new can be told of the project's files."""
         if self._learned is not None:
             await self._learned(project)
+
+    async def offer(self, artifact: Artifact, metadata: str) -> None:
+        """The core metadata of a file can be offered, of which there was none."""
+        if self._offers is not None:
+            await self._offers(artifact.project, artifact.filename, metadata)
 
 
 def alarm_about(artifact: Artifact, alarm: str, message: str, at: datetime) -> Event:

@@ -17,7 +17,7 @@ def pack(
     return Rendition(
         content_type=content_type,
         etag=etag_of(hashlib.sha256(body).digest(), content_type, revision),
-        gzipped=igzip.compress(body, GZIP_LEVEL),
+        gzipped=igzip.compress(body, GZIP_LEVEL, mtime=0),
         size=len(body),
         headers=headers,
     )

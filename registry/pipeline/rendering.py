@@ -5,15 +5,14 @@ A hit is: look up, compare, give. No parse, no render, no database.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from registry.errors import NotFound, Refused
-from registry.model.decisions import Refusal
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
@@ -21,13 +20,13 @@ from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProjectEditions, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import PolicyInForce
+from registry.pipeline.offers import Offers, with_offers
 from registry.pipeline.orders import Prepared, Wanted
 from registry.pipeline.preparer import Preparer
 from registry.pipeline.resolve import Resolver
+from registry.pipeline.shelved import Shelved, weight
 from registry.pipeline.singleflight import Flights
 
-FILE_SHARE = 16
-"""A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
 ALARMS_SHOWN = 20
 """Sentences a document's alarm event carries at most."""
 
@@ -43,40 +42,6 @@ class IndexAnswer:
     """`HIT`, `MISS`, `REVALIDATED`, `STALE` or `REFUSED`."""
     age: int
     """Seconds since the source last confirmed the document."""
-
-
-class Shelved(msgspec.Struct, frozen=True):
-    """An entry of the shelf: what came of rendering, and what that depends on."""
-
-    rendition: Rendition | None
-    refused: Refusal | None
-    revision: str
-    sha256: str
-    made: datetime
-    """It isn't right before this either: the time may be set back."""
-    until: datetime | None
-    """When a hold ends and this is no longer right."""
-    edition: int
-    """Of our own rows about the project, before they were read for this."""
-
-
-_SHELVED = msgspec.msgpack.Decoder(Shelved)
-
-
-def encoded(entry: object) -> bytes | None:
-    """An entry's bytes, for a shelf that outlives the process; None for one whose body is in a file."""
-    if not isinstance(entry, Shelved) or (entry.rendition is not None and entry.rendition.path):
-        return None
-    return msgspec.msgpack.encode(entry)
-
-
-def decoded(data: bytes) -> tuple[Shelved, int] | None:
-    """The entry and what it counts for; None for bytes that another release wrote."""
-    try:
-        entry = _SHELVED.decode(data)
-    except msgspec.MsgspecError:
-        return None
-    return entry, _weight(entry.rendition)
 
 
 class Renderer:
@@ -107,6 +72,7 @@ class Renderer:
         self._clock = clock
         self._preparer = preparer
         self._editions = editions or OwnProjectEditions()
+        self._offers = Offers()
         self._flights: Flights[tuple[object, ...], Shelved] = Flights()
 
     async def rendered(self, project: Project, wanted: Wanted, root: str) -> IndexAnswer:
@@ -187,7 +153,13 @@ class Renderer:
     async def forget(self, project: Project) -> None:
         """Our own rows about the project changed: render it anew, in every process."""
         self._editions.bump(project)
+        self._offers.forget(project)
         self._shelf.drop((project.ecosystem, project.name))
+
+    async def offer(self, project: Project, filename: str, metadata: str) -> None:
+        """Its index has the SHA-256 of one file's core metadata to tell, and nothing else."""
+        before, after = self._editions.bump(project)
+        self._offers.add(project, before, after, (filename, metadata))
 
     async def close(self) -> None:
         """End what is being rendered."""
@@ -200,16 +172,38 @@ class Renderer:
         edition, sha256 = self._editions.now(project), current.currency.sha256
 
         async def make() -> Shelved:
+            amended = await self._amended(project, key, wanted, sha256, edition)
+            if amended is not None:
+                return amended
             made_of, prepared = await self._preparer.current(project, wanted, current, key[-1])
             return await self._put(project, key, prepared, made_of, edition)
 
         return await self._flights.join((*key, sha256, edition, self._policy.current.revision), make)
 
+    async def _amended(
+        self, project: Project, key: tuple[str, ...], wanted: Wanted, sha256: str | None, edition: int
+    ) -> Shelved | None:
+        """What is on the shelf with what was offered since then; None where that isn't all that changed."""
+        entry, shown = self._sound(key, sha256), wanted.representation
+        if entry is None or shown is None or entry.rendition is None or entry.rendition.path:
+            return None
+        offers = self._offers.since(project, entry.edition, edition)
+        if not offers:
+            return None
+        rendition = await asyncio.to_thread(
+            with_offers, project, entry.rendition, shown, entry.revision, offers
+        )
+        entry = msgspec.structs.replace(entry, rendition=rendition, edition=edition)
+        return self._shelve(project, key, entry)
+
     def _shelved(self, project: Project, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
+        entry = self._sound(key, sha256)
+        return entry if entry is not None and entry.edition == self._editions.now(project) else None
+
+    def _sound(self, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
+        """What is on the shelf and still right, but for what our own rows say by now."""
         entry = self._shelf.get(key)
         if not isinstance(entry, Shelved) or entry.sha256 != sha256:
-            return None
-        if entry.edition != self._editions.now(project):
             return None
         if entry.revision != self._policy.current.revision:
             return None
@@ -231,8 +225,11 @@ class Renderer:
             prepared.changes_at,
             edition,
         )
-        if self._editions.now(project) == edition:
-            self._shelf.put(key, entry, _weight(prepared.rendition))
+        return self._shelve(project, key, entry)
+
+    def _shelve(self, project: Project, key: tuple[str, ...], entry: Shelved) -> Shelved:
+        if self._editions.now(project) == entry.edition:
+            self._shelf.put(key, entry, weight(entry.rendition))
         return entry
 
     async def _learn(self, project: Project, wanted: Wanted | None, root: str, document: Document) -> None:
@@ -273,10 +270,3 @@ def _answer(project: Project, wanted: Wanted, shelved: Shelved, state: str, age:
     if shelved.rendition is None:
         raise NotFound(f"'{project.name}' has no version or tag '{wanted.selector}'.")
     return IndexAnswer(shelved.rendition, state, age)
-
-
-def _weight(rendition: Rendition | None) -> int:
-    """What an entry counts for on the shelf: its memory, and a little for a file, which bounds these too."""
-    if rendition is None:
-        return 512
-    return 512 + len(rendition.gzipped) + rendition.packed // FILE_SHARE

@@ -176,6 +176,8 @@ class Verifier:
         )
         if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
             await self._inspector.tell(artifact.project)
+        elif metadata is not None and artifact.metadata is None and holding.metadata_blob is None:
+            await self._inspector.offer(artifact, metadata)
         return Landed(came.path, came.sha256, came.size, mismatched=bool(found.mismatch))
 
     async def _adopted(self, holding: Holding, expected: Sequence[Digest]) -> Verified | None:
@@ -271,11 +273,12 @@ def _expected(holding: Holding) -> list[Digest]:
 
 
 def _tells_more(holding: Holding, metadata: str | None) -> bool:
-    """Whether the index can tell the file's size now, or offers metadata that it didn't offer before."""
+    """Whether the index can tell the file's size now, or other metadata than it offered."""
     artifact, side = holding.artifact, holding.artifact.metadata
     if artifact.size is None and ECOSYSTEMS[artifact.project.ecosystem].lists_sizes:
         return True
-    return metadata is not None and (side is None or side.hex != metadata)
+    offered = {holding.metadata_blob, side and side.hex} - {None}
+    return metadata is not None and bool(offered) and metadata not in offered
 
 
 @asynccontextmanager

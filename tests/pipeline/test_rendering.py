@@ -113,6 +113,60 @@ async def test_an_unchanged_document_is_not_rendered_again(line: Line, prepared:
     assert len(prepared) == 1
 
 
+def unannounced(*versions: str) -> bytes:
+    """A document that tells of no metadata."""
+    wheels = [make_wheel("demo", version) for version in versions]
+    for wheel in wheels:
+        wheel.metadata = None
+    return simple_json("demo", wheels, "https://files.example", bare=False)
+
+
+async def come_in(line: Line, version: str) -> None:
+    """A wheel came in, and its metadata with it."""
+    filename, metadata = f"demo-{version}-py3-none-any.whl", version[0] * 64
+    await line.catalogue.attach_metadata(DEMO, filename, metadata)
+    await line.renderer.offer(DEMO, filename, metadata)
+
+
+@pytest.mark.parametrize("wanted", [JSON, HTML], ids=["json", "html"])
+async def test_metadata_of_wheels_that_came_in_is_offered_as_if_all_were_rendered_anew(
+    line: Line, prepared: list[Any], wanted: Wanted
+) -> None:
+    line.upstream.say(DEMO, unannounced("1.0", "2.0", "3.0"))
+    before = await line.renderer.rendered(DEMO, wanted, ROOT)
+    await come_in(line, "1.0")
+    await come_in(line, "3.0")
+    amended = await line.renderer.rendered(DEMO, wanted, ROOT)
+    assert len(prepared) == 1
+    await line.renderer.forget(DEMO)
+    anew = await line.renderer.rendered(DEMO, wanted, ROOT)
+    assert len(prepared) == 2
+    assert amended.rendition == anew.rendition != before.rendition
+
+
+async def test_metadata_is_not_all_that_is_told_where_something_else_happened_too(
+    line: Line, prepared: list[Any]
+) -> None:
+    line.upstream.say(DEMO, unannounced("1.0", "2.0"))
+    await line.renderer.rendered(DEMO, JSON, ROOT)
+    await come_in(line, "1.0")
+    await line.renderer.forget(DEMO)
+    await come_in(line, "2.0")
+    found = files(await line.renderer.rendered(DEMO, JSON, ROOT))
+    assert [file["core-metadata"]["sha256"][0] for file in found.values()] == ["1", "2"]
+    assert len(prepared) == 2
+
+
+async def test_metadata_offered_under_another_policy_does_not_keep_the_old_one(line: Line) -> None:
+    line.upstream.say(DEMO, unannounced("1.0", "2.0"))
+    await line.renderer.rendered(DEMO, JSON, ROOT)
+    await come_in(line, "1.0")
+    await line.decree(GUARDED.replace("[npm]", 'deny = ["demo<2"]\n[npm]', 1))
+    found = files(await line.renderer.rendered(DEMO, JSON, ROOT))
+    assert found["1.0"]["yanked"]
+    assert found["1.0"]["core-metadata"] == {"sha256": "1" * 64}
+
+
 @pytest.mark.parametrize("kind", ["deny", "allow"])
 async def test_the_end_of_a_decision_is_the_end_of_the_rendition(line: Line, kind: str) -> None:
     """Fresh document, same policy, another moment."""

@@ -16,6 +16,7 @@ from registry.ecosystems.pypi.refusal import is_tombstone, render_error, render_
 from registry.ecosystems.pypi.render import (
     REPRESENTATIONS,
     negotiate,
+    offer_metadata,
     render_index,
     render_manifest,
     render_projects,
@@ -52,7 +53,7 @@ PYPI = Ecosystem(
     parse_upload=parse_upload,
     project_of=project_of,
     adopt=adopt,
-    offers_metadata=True,
+    offer_metadata=offer_metadata,
     lists_sizes=True,
     inspect=inspect,
     render_refusal=render_refusal,

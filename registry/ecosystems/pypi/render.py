@@ -49,6 +49,10 @@ _ROOT = "../../"
 
 class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
     filename: str
+    core_metadata: dict[str, str] | UnsetType
+    """Here, so that `offer_metadata` knows where."""
+    dist_info_metadata: dict[str, str] | UnsetType
+    """The first name of `core-metadata` (PEP 714), for clients that know only that."""
     url: str
     hashes: dict[str, str]
     requires_python: str | UnsetType = UNSET
@@ -56,9 +60,6 @@ class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
     upload_time: datetime | UnsetType = UNSET
     """UTC, which is written as PEP 700 wants it: with a Z, microseconds where there are any."""
     yanked: bool | str = False
-    core_metadata: dict[str, str] | UnsetType = UNSET
-    dist_info_metadata: dict[str, str] | UnsetType = UNSET
-    """The first name of `core-metadata` (PEP 714), for clients that know only that."""
     provenance: str | UnsetType = UNSET
 
 
@@ -96,6 +97,22 @@ def render_index(
     if representation.name == JSON.name:
         return _json(index.project, files, _versions(index), index.status)
     return _html(index.project, files, index.status)
+
+
+def offer_metadata(body: bytes, representation: Representation, filename: str, sha256: str) -> bytes:
+    """A rendered index with the digest of one file's metadata put in, as it is rendered once that is known;
+    unchanged where it doesn't list the file, or offers metadata of it already."""
+    if representation.name == JSON.name:
+        mark = f'{{"filename":"{filename}",'.encode()
+        at = body.find(mark) + len(mark)
+        told = f'"core-metadata":{{"sha256":"{sha256}"}},"dist-info-metadata":{{"sha256":"{sha256}"}},'
+        is_told = body.startswith(b'"core-metadata":', at)
+    else:
+        mark = f">{filename}</a><br>".encode()
+        at = body.find(mark)
+        told = f' data-core-metadata="sha256={sha256}" data-dist-info-metadata="sha256={sha256}"'
+        is_told = b' data-core-metadata="' in body[body.rfind(b"\n", 0, at) : at]
+    return body if is_told or mark not in body else body[:at] + told.encode() + body[at:]
 
 
 def render_tombstone(
@@ -192,14 +209,14 @@ def _files(
         files.append(
             _File(  # by position: a third quicker, and an index has thousands
                 artifact.filename,
+                metadata,
+                metadata,
                 root + artifact_path(artifact),
                 hashes,
                 artifact.requires_python or UNSET,
                 UNSET if artifact.size is None else artifact.size,
                 artifact.published or UNSET,
                 False if reason is None else reason or True,
-                metadata,
-                metadata,
                 _provenance(artifact, base) if artifact.provenance else UNSET,
             )
         )
@@ -242,13 +259,13 @@ def _anchor(file: _File) -> str:
         attributes["data-requires-python"] = file.requires_python
     if file.yanked is not False:
         attributes["data-yanked"] = "" if file.yanked is True else file.yanked
-    if file.core_metadata is not UNSET:
-        metadata = next(f"{algorithm}={value}" for algorithm, value in file.core_metadata.items())
-        attributes |= {"data-core-metadata": metadata, "data-dist-info-metadata": metadata}
     if file.provenance is not UNSET:
         attributes["data-provenance"] = file.provenance
     if file.upload_time is not UNSET:
         attributes["data-upload-time"] = _stamp(file.upload_time)
+    if file.core_metadata is not UNSET:  # the last, so that `offer_metadata` knows where
+        metadata = next(f"{algorithm}={value}" for algorithm, value in file.core_metadata.items())
+        attributes |= {"data-core-metadata": metadata, "data-dist-info-metadata": metadata}
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
     return f"<a {written}>{escape(file.filename)}</a><br>"
 

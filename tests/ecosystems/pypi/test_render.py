@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from registry.ecosystems.pypi.render import (
     REPRESENTATIONS,
     VERSIONED_HTML,
     negotiate,
+    offer_metadata,
     render_index,
     render_manifest,
     render_projects,
@@ -166,8 +168,8 @@ def test_p5_html_says_the_same() -> None:
     assert '<meta name="pypi:project-status-reason" content="&lt;gone&gt;">' in page
     assert (
         f'<a href="../../files/foo-bar/foo_bar-1.0%2Bcu118-py3-none-any.whl#sha256={SHA}" '
-        f'data-requires-python="&gt;=3.8" data-yanked="" data-core-metadata="sha256={OTHER_SHA}" '
-        f'data-dist-info-metadata="sha256={OTHER_SHA}" data-upload-time="2024-05-06T07:08:09Z">'
+        f'data-requires-python="&gt;=3.8" data-yanked="" data-upload-time="2024-05-06T07:08:09Z" '
+        f'data-core-metadata="sha256={OTHER_SHA}" data-dist-info-metadata="sha256={OTHER_SHA}">'
         "foo_bar-1.0+cu118-py3-none-any.whl</a>"
     ) in page
 
@@ -195,6 +197,31 @@ def test_what_we_render_reads_back_the_same(reason: str, representation: Represe
     (back,) = read_index(FOO, document(body, media_type)).artifacts
     assert (back.filename, back.digests, back.published) == (known.filename, known.digests, known.published)
     assert (back.yanked, back.requires_python) == (reason, reason)
+
+
+@given(
+    st.lists(st.tuples(REASONS, st.booleans()), min_size=1, max_size=4),
+    st.data(),
+    st.sampled_from([JSON, HTML]),
+)
+def test_metadata_that_is_put_in_is_where_rendering_puts_it(
+    files: list[tuple[str, bool]], data: st.DataObject, representation: Representation
+) -> None:
+    known = [
+        artifact(
+            f"foo_bar-{at}.0+l.1-py3-none-any.whl",
+            yanked=reason,
+            metadata=Digest("sha256", SHA) if told else None,
+        )
+        for at, (reason, told) in enumerate(files, 1)
+    ]
+    at = data.draw(st.integers(0, len(known) - 1))
+    said = msgspec.structs.replace(known[at], metadata=known[at].metadata or Digest("sha256", OTHER_SHA))
+    body = render_index(index(*known), {}, BASE, representation)
+    amended = offer_metadata(body, representation, said.filename, OTHER_SHA)
+    assert amended == render_index(index(*known[:at], said, *known[at + 1 :]), {}, BASE, representation)
+    assert offer_metadata(amended, representation, said.filename, OTHER_SHA) == amended
+    assert offer_metadata(body, representation, "foo_bar-9.0-py3-none-any.whl", OTHER_SHA) == body
 
 
 def test_p5_hostile_text_is_text_in_html() -> None:
