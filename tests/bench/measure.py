@@ -18,6 +18,8 @@ from tests.bench.workload import Installed, install_npm, install_python
 
 SETTLED = 0.3
 """Seconds after an install in which what it left to do is done."""
+QUIET = 0.5
+"""Seconds of rest before a kind of request is asked for."""
 PATIENCE = 120.0
 """Seconds that one answer may take."""
 LOOK = 0.25
@@ -119,7 +121,7 @@ def loads(findings: Findings, seconds: float) -> None:
         if instead:
             findings.lacking[row.title] = instead
             continue
-        settle(system.pid, LOOK)
+        settle(system.pid, QUIET)
         closed_loop(system.pid, url, headers, 1)
         load = closed_loop(system.pid, url, headers, seconds)
         if load.errors or not load.rate:
