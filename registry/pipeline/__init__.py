@@ -5,7 +5,8 @@ the line   gateway: the doors, each walks the line once; answers: what they give
            in the end, with objections (digests) and standing (private projects)
 indexes    freshness: the current document of a project; rendering: what clients get of it, from the shelf;
            preparer, prepare: document + pins + policy → an index (pure, so a worker process can do it);
-           orders: what is wanted of that; handovers: who published before; large, packs: too large for memory
+           orders: what is wanted of that; shelved: what comes of it; offers: what changes in it afterwards;
+           handovers: who published before; large, packs: too large for memory
 files      verify: one flight a file, fetched, verified, kept; flight, relay, words: who follows it, here and
            in other processes; inspector, contents: what is inside; core_metadata: what lies beside it
 who built  vouching: attestations of Python files, signatures of npm's; attesting: the keys
