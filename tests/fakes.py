@@ -388,9 +388,11 @@ class CatalogueInMemory:
         size: int,
         event: Event,
         metadata_blob: str | None = None,
+        deliveries: Sequence[Event] = (),
     ) -> None:
         known = self._known(project, filename)
-        self._log.append(event)
+        for each in (event, *deliveries):
+            self._log.append(each)
         self.rows[project, filename] = pinning.held(known, blob, size, metadata_blob)
 
     async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:

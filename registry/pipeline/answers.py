@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.model.ports import Place
-from registry.pipeline.flight import Flight
+from registry.pipeline.flight import Flight, Landed
 
 Told = Callable[[int, Exception | None], None]
 """Called on the loop with the number of a row in the log once it is durable, or with why it isn't."""
@@ -40,6 +40,8 @@ class FlightAnswer:
 
     flight: Flight
     filename: str
+    landed: Callable[[], Awaitable[Landed]]
+    """Waits for all of them."""
     record: Callable[[str], Awaitable[None]]
 
 

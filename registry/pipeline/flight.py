@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from registry.model.events import Event
 from registry.model.ports import Place
 
 
@@ -20,6 +23,17 @@ class Landed(msgspec.Struct, frozen=True):
     """Whether what is inside contradicts its name: decide again before anyone gets the last of it."""
 
 
+class Passenger:
+    """A client that waits for a whole file: its delivery is logged together with the file's coming in."""
+
+    def __init__(self, takes: Callable[[str, int], bool], delivery: Callable[[str], Event]) -> None:
+        """`takes(sha256, size)` says whether it will get bytes, `delivery(sha256)` what to log then."""
+        self.takes = takes
+        self.delivery = delivery
+        self.recorded = False
+        """Whether the delivery is in the log."""
+
+
 class Flight:
     """A file on its way: how much of it can be read already, and how it ended."""
 
@@ -30,7 +44,17 @@ class Flight:
         self.available = 0
         self.announced: int | None = None
         self.done: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
+        self.aboard: set[Passenger] = set()
         self._news = asyncio.Event()
+
+    @contextmanager
+    def carrying(self, passenger: Passenger) -> Iterator[None]:
+        """Have a client aboard, for as long as it waits."""
+        self.aboard.add(passenger)
+        try:
+            yield
+        finally:
+            self.aboard.discard(passenger)
 
     def advance(self, path: Path, size: int) -> None:
         """More bytes can be read from the staged file."""

@@ -15,13 +15,14 @@ from registry.errors import NotFound, Refused, Unavailable
 from registry.model.artifacts import Holding
 from registry.model.asks import ArtifactAsk, IndexAsk, ManifestAsk, ProvenanceAsk, TagsAsk
 from registry.model.ecosystem import Ecosystem
-from registry.model.events import Client, Event, Kind
+from registry.model.events import Client, Event
 from registry.model.indexes import Representation
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog
 from registry.pipeline.admission import Admission
 from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
 from registry.pipeline.core_metadata import CoreMetadata, announced
-from registry.pipeline.flight import Flight
+from registry.pipeline.deliveries import delivered
+from registry.pipeline.flight import Flight, Landed, Passenger
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.orders import Wanted
 from registry.pipeline.packs import pack
@@ -134,8 +135,10 @@ class Gateway:
             if not fetches and holding.artifact.size is not None:
                 return FactsAnswer(holding.artifact.size, _sha256(holding))
             flight = await self._fetch(holding, revision)
-            record = partial(self._deliver_landed, flight, holding, root, client)
-            return FlightAnswer(flight, holding.artifact.filename, record)
+            passenger = Passenger(delivers, partial(self._delivery, holding, client, revision))
+            landed = partial(_arrival, flight, passenger)
+            record = partial(self._deliver_landed, flight, passenger, holding, root, client)
+            return FlightAnswer(flight, holding.artifact.filename, landed, record)
         if delivers(holding.blob, holding.blob_size or 0):
             await self._deliver(holding, client, revision, holding.blob)
         place = self._blobs[holding.origin].place
@@ -257,10 +260,20 @@ class Gateway:
         return now
 
     async def _deliver_landed(
-        self, flight: Flight, holding: Holding, root: str, client: Client, sha256: str
+        self,
+        flight: Flight,
+        passenger: Passenger,
+        holding: Holding,
+        root: str,
+        client: Client,
+        sha256: str,
     ) -> None:
-        """Log that a client is given a file that has come in; durable when this returns. Raises Refused."""
-        holding = await self._landed(flight, holding, root, client)
+        """Log that a client is given a file that has come in, unless that was logged with its coming; durable
+        when this returns. Raises Refused."""
+        if passenger.recorded:
+            return
+        if flight.done.result().mismatched:
+            holding = await self._landed(flight, holding, root, client)
         await self._deliver(holding, client, self._policy.current.revision, sha256)
 
     async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
@@ -268,19 +281,13 @@ class Gateway:
         await self._log.record(self._delivery(holding, client, revision, sha256))
 
     def _delivery(self, holding: Holding, client: Client, revision: str, sha256: str) -> Event:
-        artifact = holding.artifact
-        return Event(
-            kind=Kind.DELIVERY,
-            at=self._clock.now(),
-            actor=client.actor,
-            project=artifact.project,
-            version=artifact.version,
-            filename=artifact.filename,
-            sha256=sha256,
-            address=client.address,
-            agent=client.agent,
-            detail={"policy": revision, "token": client.token} if client.token else {"policy": revision},
-        )
+        return delivered(holding.artifact, client, revision, self._clock.now(), sha256)
+
+
+async def _arrival(flight: Flight, passenger: Passenger) -> Landed:
+    """What came in, waited for aboard."""
+    with flight.carrying(passenger):
+        return await asyncio.shield(flight.done)
 
 
 def _unpublished(holding: Holding) -> bool:

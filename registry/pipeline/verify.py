@@ -25,7 +25,7 @@ from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Adoptions, Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
 from registry.model.warehouse import Verified
-from registry.pipeline.flight import Flight, Landed
+from registry.pipeline.flight import Flight, Landed, Passenger
 from registry.pipeline.inspector import Inspector, alarm_about
 from registry.pipeline.relay import Relay
 from registry.pipeline.singleflight import NoOthers
@@ -171,9 +171,13 @@ class Verifier:
         found, metadata = await self._inspector.look(holding, came.path)
         computed = " ".join(map(str, came.digests))
         event = self._ingested(holding, came, origin, revision, {"computed": computed, **verdict})
+        taking = () if found.mismatch else _taking(flight, came)
+        deliveries = [passenger.delivery(came.sha256) for passenger in taking]
         await self._catalogue.hold(
-            artifact.project, artifact.filename, came.sha256, came.size, event, metadata
+            artifact.project, artifact.filename, came.sha256, came.size, event, metadata, deliveries
         )
+        for passenger in taking:
+            passenger.recorded = True
         if holding.conflict is not None or found.mismatch or _tells_more(holding, metadata):
             await self._inspector.tell(artifact.project)
         elif metadata is not None and artifact.metadata is None and holding.metadata_blob is None:
@@ -270,6 +274,11 @@ def _expected(holding: Holding) -> list[Digest]:
     if holding.conflict is not None:
         return [pin]
     return sorted({pin, *(digest for digest in artifact.digests if digest.algorithm in STRONG)})
+
+
+def _taking(flight: Flight, came: Verified) -> Sequence[Passenger]:
+    """Who is given the file as soon as it is here."""
+    return [passenger for passenger in flight.aboard if passenger.takes(came.sha256, came.size)]
 
 
 def _tells_more(holding: Holding, metadata: str | None) -> bool:

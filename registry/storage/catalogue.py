@@ -138,12 +138,18 @@ class Catalogue:
         size: int,
         event: Event,
         metadata_blob: str | None = None,
+        deliveries: Sequence[Event] = (),
     ) -> None:
-        """Link verified bytes to a row, and the core metadata found in them, and log the ingest, in one
-        durable transaction. Raises NotFound for a file that was never remembered or published."""
-        await self._amend(
-            project, filename, lambda known: pinning.held(known, blob, size, metadata_blob), event
-        )
+        """Link verified bytes to a row, and the core metadata found in them, and log the ingest and after it
+        the deliveries to those who wait, in one durable transaction.
+
+        Raises NotFound for a file that was never remembered or published.
+        """
+
+        def change(known: Holding) -> Holding:
+            return pinning.held(known, blob, size, metadata_blob)
+
+        await self._amend(project, filename, change, event, *deliveries)
 
     async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:
         """Note what in a file's verified bytes contradicts its name, and log it. Raises NotFound."""
@@ -151,7 +157,7 @@ class Catalogue:
 
     async def attach_metadata(self, project: Project, filename: str, blob: str) -> None:
         """Link core metadata extracted from the verified file. Raises NotFound."""
-        await self._amend(project, filename, lambda known: pinning.with_metadata(known, blob), None)
+        await self._amend(project, filename, lambda known: pinning.with_metadata(known, blob))
 
     async def attach_side_file(self, project: Project, filename: str, blob: str, event: Event) -> None:
         """Link the metadata file that the source offers beside a file, and log it. Raises NotFound."""
@@ -259,12 +265,12 @@ class Catalogue:
         return tuple(str(row[2]) for row in known if origin in {None, rows.origin_of(row)})
 
     async def _amend(
-        self, project: Project, filename: str, change: Callable[[Holding], Holding], event: Event | None
+        self, project: Project, filename: str, change: Callable[[Holding], Holding], *events: Event
     ) -> None:
         def job(connection: apsw.Connection) -> None:
             rows.write(connection, change(rows.require(connection, project, filename)))
-            if event is not None:
-                append(connection, event)
+            if events:
+                append(connection, *events)
 
         await self._database.write(job)
 

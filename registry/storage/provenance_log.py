@@ -28,12 +28,12 @@ _NOT_LONG_BEFORE = (
 """Rows from a little before the first that is as late, by the index, which has every 256th."""
 
 
-def append(connection: apsw.Connection, event: Event) -> int:
-    """Add an event within the caller's write transaction; gives its number.
+def append(connection: apsw.Connection, *events: Event) -> int:
+    """Add events, in order, within the caller's write transaction; gives the number of the first.
 
     The chain's head is read in that same transaction, so several processes write one chain.
     """
-    return _append_all(connection, [chain.canonical(event)])
+    return _append_all(connection, [chain.canonical(event) for event in events])
 
 
 def _append_all(connection: apsw.Connection, bodies: Sequence[bytes]) -> int:

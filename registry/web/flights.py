@@ -34,7 +34,7 @@ async def flight_response(
     streamable = deliver and flight.announced is not None and hdrs.RANGE not in request.headers
     try:
         async with asyncio.timeout(STREAM_AFTER if streamable else None):
-            landed = await asyncio.shield(flight.done)
+            landed = await answer.landed()
     except TimeoutError:
         return await _stream(request, answer, headers)
     if deliver and takes_bytes(request, landed.sha256, landed.size):

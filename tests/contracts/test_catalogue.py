@@ -202,6 +202,17 @@ async def test_holding_bytes_is_one_act_with_its_event(catalogue: Catalogue, log
     assert [logged.event.kind for logged in await log.events()] == [Kind.INGEST]
 
 
+async def test_who_waited_for_the_bytes_is_on_record_with_them(
+    catalogue: Catalogue, log: ProvenanceLog
+) -> None:
+    await catalogue.remember(FOO, [WHEEL], "public", NOW)
+    deliveries = [event(Kind.DELIVERY, actor=actor) for actor in ("one", "two")]
+    await catalogue.hold(FOO, WHEEL.filename, sha(b"1.0").hex, 3, event(Kind.INGEST), deliveries=deliveries)
+    newest_first = [(logged.event.kind, logged.event.actor) for logged in await log.events()]
+    assert newest_first[:2] == [(Kind.DELIVERY, "two"), (Kind.DELIVERY, "one")]
+    assert newest_first[2][0] == Kind.INGEST
+
+
 async def test_a_file_that_came_in_is_told_without_waiting(catalogue: Catalogue) -> None:
     await catalogue.remember(FOO, [artifact("foo.whl"), artifact("later.whl")], "public", NOW)
     await catalogue.hold(FOO, "foo.whl", "ab" * 32, 5, event(Kind.INGEST, filename="foo.whl"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+import apsw
 import pytest
 
 from registry.errors import Unavailable
-from registry.pipeline.answers import Told
-from registry.storage.provenance_log import ProvenanceLog
+from registry.pipeline.verify import FAILURE_LASTS
+from registry.storage import provenance_log
 from registry.web import flights
 from tests.guarantees.house import House, path_of
 from tests.upstream import LyingUpstream, make_tarball, make_wheel
@@ -18,6 +20,10 @@ from tests.upstream import LyingUpstream, make_tarball, make_wheel
 WHEEL = make_wheel("demo", "1.0", padding=300_000)
 SMALL = make_wheel("small", "1.0")
 TARBALL = make_tarball("@team/tool", "1.0.0")
+
+
+def _is_delivery(body: bytes) -> bool:
+    return b'"kind":"delivery"' in body
 
 
 @pytest.mark.parametrize("package", [WHEEL, SMALL, TARBALL], ids=["large", "small", "npm"])
@@ -62,15 +68,14 @@ async def test_the_row_is_there_before_the_last_byte(
     monkeypatch.setattr(flights, "STREAM_AFTER", stream_after)
     upstream.add(WHEEL)
     path = await house.learn(WHEEL)
-    begin, received = ProvenanceLog.begin, bytearray()
+    append_all, received = provenance_log._append_all, bytearray()
     had: list[int] = []
 
-    def recording(self: ProvenanceLog, event: Any, told: Told) -> None:
-        if event.kind.value == "delivery":
-            had.append(len(received))
-        begin(self, event, told)
+    def recording(connection: apsw.Connection, bodies: Sequence[bytes]) -> int:
+        had.extend(len(received) for body in bodies if _is_delivery(body))
+        return append_all(connection, bodies)
 
-    monkeypatch.setattr(ProvenanceLog, "begin", recording)
+    monkeypatch.setattr(provenance_log, "_append_all", recording)
     for _ in range(2):
         received.clear()
         response = await house.begin(path)
@@ -102,17 +107,34 @@ async def test_without_a_row_there_is_no_complete_delivery(
     before = len(house.rows("delivery"))
     with monkeypatch.context() as broken:
 
-        def refusing(self: ProvenanceLog, event: Any, told: Told) -> None:
-            failure = Unavailable("The log can't be written; the disk is full.")
-            asyncio.get_running_loop().call_soon(told, 0, failure)
+        def refusing(connection: apsw.Connection, bodies: Sequence[bytes]) -> int:
+            if any(map(_is_delivery, bodies)):
+                raise Unavailable("The log can't be written; the disk is full.")
+            return append_all(connection, bodies)
 
-        broken.setattr(ProvenanceLog, "begin", refusing)
+        append_all = provenance_log._append_all
+        broken.setattr(provenance_log, "_append_all", refusing)
         for headers in ({}, {"Range": "bytes=-1"}, {"Range": "bytes=0-"}):
             got = await house.ask(path, headers=headers)
             assert got.status == 503 or (got.status == 200 and not got.whole)
     assert len(house.rows("delivery")) == before
+    house.clock.advance(seconds=FAILURE_LASTS)
     assert (await house.ask(path)).is_whole(package.data)
     assert len(house.rows("delivery")) == before + 1
+
+
+async def test_all_who_wait_for_a_file_are_recorded_with_its_coming_in(
+    house: House, upstream: LyingUpstream
+) -> None:
+    """One transaction for the ingest and the deliveries to those who get bytes of it."""
+    upstream.add(SMALL)
+    path = await house.learn(SMALL)
+    etag = f'"{hashlib.sha256(SMALL.data).hexdigest()}"'
+    asked: list[dict[str, str]] = [{}, {}, {"If-None-Match": etag}, {}]
+    got = await asyncio.gather(*(house.ask(path, headers=headers) for headers in asked))
+    assert [answer.status for answer in got] == [200, 200, 304, 200]
+    logged = house.query("SELECT kind FROM log WHERE kind IN ('ingest', 'delivery') ORDER BY seq")
+    assert [kind for (kind,) in logged] == ["ingest", *["delivery"] * 3]
 
 
 async def test_what_gives_no_bytes_makes_no_delivery(house: House, upstream: LyingUpstream) -> None:

@@ -12,15 +12,15 @@ import pytest
 
 from registry.errors import IntegrityFailed, NotFound, RegistryError, SourceFailed, Unavailable
 from registry.model.artifacts import Artifact, Holding
-from registry.model.events import Kind
+from registry.model.events import Event, Kind
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.publications import Findings
-from registry.pipeline.flight import Flight
+from registry.pipeline.flight import Flight, Passenger
 from registry.pipeline.inspector import Inspector
 from registry.pipeline.verify import FAILURE_LASTS, Verifier
 from tests.fakes import BlobsInDirectory, CatalogueInMemory, FixedClock, LogInMemory
-from tests.specimens import FOO, artifact, sha
+from tests.specimens import FOO, artifact, event, sha
 
 DATA = b"the bytes of a file"
 
@@ -83,6 +83,10 @@ class Hangar:
         return self.findings
 
 
+def delivery(sha256: str) -> Event:
+    return event(Kind.DELIVERY, sha256=sha256)
+
+
 @pytest.fixture
 async def hangar(tmp_path: Path) -> AsyncIterator[Hangar]:
     made = Hangar(tmp_path)
@@ -98,6 +102,34 @@ async def test_a_file_lands_kept_and_on_record(hangar: Hangar) -> None:
     row = await hangar.catalogue.holding(FOO, "foo-1.0.whl")
     assert row is not None
     assert row.blob == sha(DATA).hex
+
+
+async def test_who_waits_aboard_is_recorded_as_it_lands_and_who_left_or_takes_nothing_is_not(
+    hangar: Hangar,
+) -> None:
+    source = Pieces(DATA)
+    source.gate.clear()
+    flight = hangar.fetch(source)
+    waiting, leaving = Passenger(lambda *_: True, delivery), Passenger(lambda *_: True, delivery)
+    content = Passenger(lambda sha256, size: (sha256, size) != (sha(DATA).hex, len(DATA)), delivery)
+    with flight.carrying(waiting), flight.carrying(content):
+        with flight.carrying(leaving):
+            pass
+        source.gate.set()
+        await flight.done
+    assert [each.recorded for each in (waiting, leaving, content)] == [True, False, False]
+    assert [row.event.kind for row in hangar.log.rows] == [Kind.INGEST, Kind.DELIVERY]
+
+
+async def test_of_a_file_that_contradicts_its_name_no_delivery_is_recorded_as_it_lands(
+    hangar: Hangar,
+) -> None:
+    hangar.findings = Findings(mismatch="It is of another project.")
+    flight, waiting = hangar.fetch(Pieces(DATA)), Passenger(lambda *_: True, delivery)
+    with flight.carrying(waiting):
+        await flight.done
+    assert not waiting.recorded
+    assert not hangar.log.of_kind(Kind.DELIVERY)
 
 
 async def test_who_comes_while_it_flies_joins_it(hangar: Hangar) -> None:

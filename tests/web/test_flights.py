@@ -28,7 +28,7 @@ HELD = 8
 async def follow(flight: Flight, wire: Wire, record: Any, **headers: str) -> int:
     """A client of a flight, to its end; gives the status it was answered with."""
     asked = request(wire, **headers)
-    answer = FlightAnswer(flight, "foo.whl", record)
+    answer = FlightAnswer(flight, "foo.whl", lambda: asyncio.shield(flight.done), record)
     try:
         response = await flight_response(asked, answer, {}, deliver=True)
         await response.prepare(asked)

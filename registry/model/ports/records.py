@@ -55,9 +55,13 @@ class Catalogue(Protocol):
         size: int,
         event: Event,
         metadata_blob: str | None = None,
+        deliveries: Sequence[Event] = (),
     ) -> None:
-        """Link verified bytes to a row, and the core metadata found in them, and log the ingest, in one
-        durable transaction. They pin a row that had no pin. Raises NotFound for a file without a row."""
+        """Link verified bytes to a row, and the core metadata found in them, and log the ingest and after it
+        the deliveries to those who wait, in one durable transaction. They pin a row that had no pin.
+
+        Raises NotFound for a file without a row.
+        """
 
     async def note_mismatch(self, project: Project, filename: str, mismatch: str, event: Event) -> None:
         """Note what in a file's verified bytes contradicts its name ('' for nothing after all) and log it, in
