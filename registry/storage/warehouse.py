@@ -12,25 +12,21 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import secrets
-import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import apsw
 
 from registry.errors import Unavailable
 from registry.model.artifacts import Holding
-from registry.model.names import Project
 from registry.model.warehouse import Kept, Taken
+from registry.storage import needs
 from registry.storage.adoptions import Adoptions
 from registry.storage.blobs import Blobs
-from registry.storage.database import Database, Row
-from registry.storage.documents import name_of
-from registry.storage.holdings import COLUMNS, holding_of
+from registry.storage.database import Database
+from registry.storage.needs import blobs_needed, documents_needed
 from registry.storage.neighbours import Neighbours, Others, Turn
+from registry.storage.trees import blob_files, documents, files_below
 from registry.storage.volume import Volume
 
 TELL = 3_600.0
@@ -41,28 +37,11 @@ TELL_AGAIN = 60.0
 Files = Sequence[tuple[Path, os.stat_result]]
 
 _LOG = logging.getLogger(__name__)
-_HEX = re.compile("[0-9a-f]{64}")
 _ORPHAN_GRACE = 24 * 3_600
 """Seconds for which a file without a row stays: it may be on its way in, here or at another appliance."""
 _USE_GRACE = 3_600
 _MICRO = 1_000_000
 _POSITION = "scrub-position"
-
-_REFERENCED = (
-    "SELECT blob FROM artifact WHERE blob IS NOT NULL AND origin = 'public'"
-    " UNION SELECT metadata_blob FROM artifact WHERE metadata_blob IS NOT NULL AND origin = 'public'"
-    " UNION SELECT side_blob FROM artifact WHERE side_blob IS NOT NULL AND origin = 'public'"
-)
-_DOCUMENTS = "SELECT ecosystem, project, sha256 FROM document WHERE origin = 'public'"
-_HOLDERS = (
-    f"SELECT ecosystem, project, {COLUMNS} FROM artifact"  # noqa: S608 - constants
-    " WHERE (blob = ?1 OR metadata_blob = ?1) AND origin = 'public'"
-)
-_OLDEST = (
-    "SELECT a.blob, max(a.blob_size), coalesce(max(u.used), max(a.first_seen)) AS used FROM artifact a"
-    " LEFT JOIN blob_use u ON u.volume = ? AND u.sha256 = a.blob"
-    " WHERE a.blob IS NOT NULL AND a.origin = 'public' GROUP BY a.blob ORDER BY used, a.blob"
-)
 
 
 class Warehouse:
@@ -85,17 +64,18 @@ class Warehouse:
     async def measure(self) -> Kept:
         """What lies there, counted from the files. Raises Unavailable."""
         await self._volume.identified()
-        referenced, documents = await self._referenced(), await self._documents()
+        referenced = await self._database.scan(blobs_needed)
+        described = await self._database.scan(documents_needed)
         adopted = await self._adoptions.waiting() - referenced
         others = await self._neighbours.others()
 
         def look() -> Kept:
             blobs, orphans, bad, index = [0, 0], [0, 0], [0, 0], [0, 0]
-            for sha256, status in _blob_files(self._volume.root):
+            for sha256, status in blob_files(self._volume.root):
                 _count(blobs if sha256 in referenced else orphans, status)
-            for path, status in _documents(self._volume.root):
-                _count(index if path.name in documents else orphans, status)
-            for _, status in _files(self._volume.root / "bad"):
+            for path, status in documents(self._volume.root):
+                _count(index if path.name in described else orphans, status)
+            for _, status in files_below(self._volume.root / "bad"):
                 _count(bad, status)
             figures = os.statvfs(self._volume.root)
             return Kept(
@@ -124,12 +104,12 @@ class Warehouse:
             self._volume.require_identity()
             blobs = (
                 (self._volume.blob(sha256), status)
-                for sha256, status in _blob_files(self._volume.root)
+                for sha256, status in blob_files(self._volume.root)
                 if not self._blobs.used_since(sha256, oldest)
             )
             return [
                 (path, status)
-                for path, status in (*blobs, *_documents(self._volume.root))
+                for path, status in (*blobs, *documents(self._volume.root))
                 if path.name not in needed and status.st_mtime < oldest
             ]
 
@@ -154,9 +134,7 @@ class Warehouse:
         Unavailable, also while another appliance takes files away.
         """
         await self._blobs.flush_uses()
-        rows: list[Row] = await self._database.scan(
-            lambda connection: connection.execute(_OLDEST, (self._volume.key,)).fetchall()
-        )
+        rows = await self._database.scan(lambda connection: needs.least_used(connection, self._volume.key))
         surplus = sum(row[1] or 0 for row in rows) - quota
         youngest = int((time.time() - _USE_GRACE) * _MICRO)
         chosen, taken = [], 0
@@ -196,7 +174,7 @@ class Warehouse:
 
         def look() -> tuple[tuple[str, int], ...]:
             found: list[tuple[str, int]] = []
-            for sha256, status in _blob_files(self._volume.root, after):
+            for sha256, status in blob_files(self._volume.root, after):
                 found.append((sha256, status.st_size))
                 if len(found) == limit:
                     break
@@ -207,13 +185,13 @@ class Warehouse:
     async def unnamed(self) -> tuple[tuple[str, int], ...]:
         """Names and sizes of all files that no row names, in order. Raises Unavailable."""
         await self._volume.identified()
-        referenced = await self._referenced()
+        referenced = await self._database.scan(blobs_needed)
 
         def look() -> tuple[tuple[str, int], ...]:
             self._volume.require_identity()
             return tuple(
                 (sha256, status.st_size)
-                for sha256, status in _blob_files(self._volume.root)
+                for sha256, status in blob_files(self._volume.root)
                 if sha256 not in referenced
             )
 
@@ -226,10 +204,7 @@ class Warehouse:
 
     async def holders(self, sha256: str) -> tuple[Holding, ...]:
         """The public rows that need these bytes, as their file or as its core metadata."""
-        rows: list[Row] = await self._database.scan(
-            lambda connection: connection.execute(_HOLDERS, (sha256,)).fetchall()
-        )
-        return tuple(holding_of(Project(row[0], row[1]), row[2:]) for row in rows)
+        return await self._database.scan(lambda connection: needs.holders(connection, sha256))
 
     async def position(self) -> str:
         """The name after which checking goes on; empty to begin anew."""
@@ -246,18 +221,7 @@ class Warehouse:
 
     async def _give_up(self, sha256: str, others: Others, turn: Turn) -> None:
         """Rows first: what is asked for in between is fetched again, and a file too many does no harm."""
-
-        def job(connection: apsw.Connection) -> None:
-            connection.execute(
-                "UPDATE artifact SET blob = NULL, blob_size = NULL WHERE blob = ? AND origin = 'public'",
-                (sha256,),
-            )
-            connection.execute("DELETE FROM blob WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256))
-            connection.execute(
-                "DELETE FROM blob_use WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256)
-            )
-
-        await self._database.write(job)
+        await self._database.write(lambda connection: needs.give_up(connection, self._volume.key, sha256))
         path = self._volume.blob(sha256)
 
         def remove() -> None:
@@ -284,67 +248,12 @@ class Warehouse:
 
     async def _needed(self) -> frozenset[str]:
         """Names of all files that a row names, and of adopted ones that wait."""
-        return await self._referenced() | await self._documents() | await self._adoptions.waiting()
-
-    async def _referenced(self) -> frozenset[str]:
-        return await self._database.scan(
-            lambda connection: frozenset(str(row[0]) for row in connection.execute(_REFERENCED))
-        )
-
-    async def _documents(self) -> frozenset[str]:
-        def job(connection: apsw.Connection) -> frozenset[str]:
-            rows: list[Row] = connection.execute(_DOCUMENTS).fetchall()
-            return frozenset(name_of(Project(row[0], row[1]), row[2]) for row in rows)
-
-        return await self._database.scan(job)
+        documents = await self._database.scan(documents_needed)
+        return await self._database.scan(blobs_needed) | documents | await self._adoptions.waiting()
 
 
 _PATIENCE = 1 << 32
 """What a walk over the whole volume counts as, in bytes: it may take its time."""
-
-
-def _blob_files(root: Path, after: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Name and stat of every blob after that name, in order; strangers and links are passed over."""
-    top = root / "blobs" / "sha256"
-    for folder in sorted(_names(top)):
-        if len(folder) != 2 or folder < after[:2] or (top / folder).is_symlink():
-            continue
-        for name in sorted(_names(top / folder)):
-            if name > after and _HEX.fullmatch(name):
-                status = _plain(top / folder / name)
-                if status is not None:
-                    yield name, status
-
-
-def _documents(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Path and stat of every document; strangers and links are passed over."""
-    for path, status in _files(root / "index"):
-        if _HEX.fullmatch(path.name):
-            yield path, status
-
-
-def _files(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for folder, _, names in os.walk(top):
-        for name in names:
-            status = _plain(Path(folder) / name)
-            if status is not None:
-                yield Path(folder) / name, status
-
-
-def _plain(path: Path) -> os.stat_result | None:
-    """The stat of a plain file; None for a link, a folder, or nothing."""
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return None
-    return status if stat.S_ISREG(status.st_mode) else None
-
-
-def _names(folder: Path) -> Sequence[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
 
 
 def _divided(found: Files, others: Others) -> tuple[Files, Files]:
