@@ -1,8 +1,8 @@
 """Verified bytes by their sha256, as files on a volume.
 
-A blob's file is trusted without reading it while size, mtime and inode are those it had when its bytes were
-last known to be right (kept in the `blob` table). Anything else is hashed once before it is served; a file
-that fails is moved to `bad/`, an alarm is raised, and the blob isn't here any more.
+A blob's file is trusted without reading it while it looks as it did when its bytes were last known to be
+right (`looks.py`). Anything else is hashed once before it is served; a file that fails is moved to `bad/`, an
+alarm is raised, and the blob isn't here any more.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import errno
 import hashlib
 import logging
 import os
-import stat
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -27,15 +25,13 @@ from registry.model.ports import Clock
 from registry.storage.database import Database
 from registry.storage.durable import digest_of, read_whole
 from registry.storage.editions import SharedEditions
+from registry.storage.looks import Look, Looks, first_look_at, look_at, look_of
 from registry.storage.staging import FileStaging
 from registry.storage.volume import Volume
 
 Alarm = Callable[[Event], Awaitable[object]]
-Look = tuple[int, int, int]
-"""Size, mtime in nanoseconds, inode."""
 
 _LOG = logging.getLogger(__name__)
-_REMEMBERED = 10_000
 
 
 class Blobs:
@@ -56,7 +52,7 @@ class Blobs:
         self._database = database
         self._clock = clock
         self._alarm = alarm
-        self._trusted: OrderedDict[str, tuple[Path, Look]] = OrderedDict()
+        self._looks = Looks(volume.key, database)
         self._checks: dict[str, asyncio.Task[bool]] = {}
         self._is_failing = False
         """Whether the disk failed, and nothing was kept since."""
@@ -78,30 +74,30 @@ class Blobs:
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and is what it was when committed. Raises Unavailable when the
         volume is gone or hangs."""
-        trusted = self._trusted.get(sha256)
+        trusted = self._looks.get(sha256)
         path = trusted[0] if trusted else self._volume.blob(sha256)
         self.note_use(sha256)  # before the look: who collects garbage looks again after taking a file away
-        look = await self._volume.quickly(lambda: _look_at(path) if trusted else _first_look_at(path))
+        look = await self._volume.quickly(lambda: look_at(path) if trusted else first_look_at(path))
         if look is None:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
             return None
         if trusted is not None and trusted[1] == look:
             return path
-        if self._recorded(sha256) == look:
-            self._remember(sha256, path, look)
+        if self._looks.recorded(sha256) == look:
+            self._looks.remember(sha256, path, look)
             return path
         return path if await self._checked(sha256, path, look) else None
 
     def at_once(self, sha256: str) -> Path | None:
         """Where a blob lies that was found before and looks as it did then; None for what takes a closer
         look, or a volume that may hang."""
-        trusted = self._trusted.get(sha256)
+        trusted = self._looks.get(sha256)
         if trusted is None or not self._volume.local:
             return None
         self.note_use(sha256)
         try:
-            if _look_at(trusted[0]) != trusted[1]:
+            if look_at(trusted[0]) != trusted[1]:
                 return None
         except OSError:
             return None
@@ -124,15 +120,15 @@ class Blobs:
             return False
 
         def touch() -> tuple[Look | None, Look | None]:
-            before = _look_at(path)
+            before = look_at(path)
             with contextlib.suppress(FileNotFoundError):
                 os.utime(path, follow_symlinks=False)
-            return before, _look_at(path)
+            return before, look_at(path)
 
         before, after = await self._volume.quickly(touch)
         if before is None or after is None:
             return False
-        known = self._trusted.get(sha256)
+        known = self._looks.get(sha256)
         if known is not None and known[1] == before and (before[0], before[2]) == (after[0], after[2]):
             self._trust(sha256, after)
         return True
@@ -151,7 +147,7 @@ class Blobs:
     async def drop(self, sha256: str) -> None:
         """Remove a blob that no row names any more. Raises Unavailable."""
         await self._volume.identified()
-        self._trusted.pop(sha256, None)
+        self._looks.forget(sha256)
         path = self._volume.blob(sha256)
 
         def remove() -> None:
@@ -159,12 +155,7 @@ class Blobs:
             path.unlink(missing_ok=True)
 
         await self._volume.run(remove)
-        key = self._volume.key
-        self._database.post(
-            lambda connection: connection.execute(
-                "DELETE FROM blob WHERE volume = ? AND sha256 = ?", (key, sha256)
-            )
-        )
+        self._looks.drop(sha256)
 
     def used_since(self, sha256: str, moment: float) -> bool:
         """Whether it was asked for since then (seconds since 1970): of this process, as far as it remembers,
@@ -198,7 +189,7 @@ class Blobs:
     async def recheck(self, sha256: str) -> bool:
         """Hash the file now, whatever it looks like; False for one that was damaged, and is put aside."""
         path = self._volume.blob(sha256)
-        look = await self._volume.run(lambda: _look_at(path))
+        look = await self._volume.run(lambda: look_at(path))
         return look is None or await self._checked(sha256, path, look)
 
     async def _checked(self, sha256: str, path: Path, look: Look) -> bool:
@@ -219,13 +210,9 @@ class Blobs:
         return True
 
     async def _condemn(self, sha256: str, path: Path) -> None:
-        self._trusted.pop(sha256, None)
+        self._looks.forget(sha256)
         await self._volume.run(lambda: self._volume.quarantine(path))
-        self._database.post(
-            lambda connection: connection.execute(
-                "DELETE FROM blob WHERE volume = ? AND sha256 = ?", (self._volume.key, sha256)
-            )
-        )
+        self._looks.drop(sha256)
         reason = (
             f"A file on {self._volume.title} no longer has the bytes it was stored with; it is in bad/ now."
         )
@@ -255,51 +242,8 @@ class Blobs:
 
     def _came(self, sha256: str, status: os.stat_result) -> None:
         """A blob was committed."""
-        self._trust(sha256, _look(status))
+        self._trust(sha256, look_of(status))
 
     def _trust(self, sha256: str, look: Look) -> None:
-        """Remember, also in the database: a row that a crash loses only costs one more hashing."""
         self._is_failing = False
-        self._remember(sha256, self._volume.blob(sha256), look)
-        key = self._volume.key
-
-        def job(connection: apsw.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO blob (volume, sha256, size, mtime_ns, inode) VALUES (?, ?, ?, ?, ?)",
-                (key, sha256, *look),
-            )
-
-        with contextlib.suppress(Unavailable):  # the appliance is stopping
-            self._database.post(job)
-
-    def _remember(self, sha256: str, path: Path, look: Look) -> None:
-        self._trusted[sha256] = (path, look)
-        self._trusted.move_to_end(sha256)
-        if len(self._trusted) > _REMEMBERED:
-            self._trusted.popitem(last=False)
-
-    def _recorded(self, sha256: str) -> Look | None:
-        row = self._database.row(
-            "SELECT size, mtime_ns, inode FROM blob WHERE volume = ? AND sha256 = ?",
-            (self._volume.key, sha256),
-        )
-        return None if row is None else (row[0], row[1], row[2])
-
-
-def _look(status: os.stat_result) -> Look:
-    # inodes are unsigned 64 bits, SQLite's integers signed
-    return status.st_size, status.st_mtime_ns, status.st_ino & 0x7FFF_FFFF_FFFF_FFFF
-
-
-def _look_at(path: Path) -> Look | None:
-    """None when there is nothing; what isn't a plain file is nothing."""
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return _look(status) if stat.S_ISREG(status.st_mode) else None
-
-
-def _first_look_at(path: Path) -> Look | None:
-    """The same for a file that isn't known yet; what a link leads to is somebody else's."""
-    return None if path.parent.is_symlink() else _look_at(path)
+        self._looks.trust(sha256, self._volume.blob(sha256), look)
