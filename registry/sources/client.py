@@ -1,14 +1,11 @@
-"""One source's requests: the only place that speaks HTTP to the outside.
+"""One source's requests: what is tried again, followed, waited for or given up, and what answers come to.
 
-Headers are built here and by the sources, never taken from a client; credentials go to the source's own
-origin only; nothing is redirected, decoded, remembered (cookies) or retried by the library itself. What goes
-wrong comes out as one of `registry.errors`.
+What goes wrong comes out as one of `registry.errors`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
@@ -21,29 +18,18 @@ from yarl import URL
 
 from registry.errors import SourceFailed, SourceTimedOut, Unavailable
 from registry.model.ports import Clock
-from registry.sources.bodies import CHUNK, Body, read_document
+from registry.sources.bodies import Body, read_document
 from registry.sources.breaker import Breaker
 from registry.sources.download import Download
-from registry.sources.egress import (
-    EgressBlocked,
-    Home,
-    Origin,
-    is_literal,
-    objection,
-    public_socket,
-    read_url,
-)
-from registry.sources.failures import Outage, in_our_words, seconds_of_rest, unexpected
+from registry.sources.egress import Home, Origin, read_url
+from registry.sources.failures import Outage, seconds_of_rest, unexpected
 from registry.sources.hosts import Alarm, Permit, Rule, note_alarm
 from registry.sources.limits import Limits
 from registry.sources.proxies import Proxies
-
-journal = logging.getLogger("registry.sources")
+from registry.sources.wire import Wire
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({500, 502, 503})
-_OWN_HEADERS = ("Accept", "Accept-Encoding", "User-Agent")
-"""Those that the library would add by itself."""
 
 SLOWEST_UPLOAD = 1024 * 1024
 """Bytes a second that a back end takes at least."""
@@ -89,15 +75,19 @@ class Client:
         self.name = name
         self.home = home
         self.limits = limits
-        self._tls = tls
-        self._proxies = proxies
         self._clock = clock
-        self._agent = agent
-        self._alarm = alarm
-        self._resolver = resolver
         self._spool = spool
         self._offline = offline
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._wire = Wire(
+            name,
+            home,
+            tls=tls,
+            proxies=proxies,
+            limits=limits,
+            agent=agent,
+            alarm=alarm,
+            resolver=resolver,
+        )
         self._breakers: dict[Origin, Breaker] = {}
         self._under_way: set[asyncio.Timeout] = set()
 
@@ -106,9 +96,7 @@ class Client:
         now = asyncio.get_running_loop().time()
         for each in self._under_way:
             each.reschedule(now)
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
+        await self._wire.close()
 
     async def fetch(self, url: URL, headers: Mapping[str, str], rule: Rule) -> Reply:
         """GET a document, decoded and whole; tried twice where the first failure was a passing one.
@@ -162,7 +150,7 @@ class Client:
         complete = {**headers, "Accept-Encoding": "identity"}
         async with self._breakable():
             with breaker.attempt():
-                async with await self._ask(method, permit, complete, data, patience) as response:
+                async with await self._wire.ask(method, permit, complete, data, patience) as response:
                     self._check_status(response, breaker)
                     return _reply(response, await read_document(response, self.limits, self.name))
         raise AssertionError  # it returns or raises
@@ -173,7 +161,7 @@ class Client:
             return None
         permit = Permit(self.home.join(path), self.home.named)
         try:
-            async with await self._ask(
+            async with await self._wire.ask(
                 method, permit, {"Accept": "*/*", "Accept-Encoding": "identity"}
             ) as response:
                 status = response.status
@@ -213,7 +201,7 @@ class Client:
         for _ in range(self.limits.redirects + 1):
             breaker = self._breaker(Origin.of(permit.url))
             with breaker.attempt():
-                async with await self._ask(method, permit, headers) as response:
+                async with await self._wire.ask(method, permit, headers) as response:
                     self._check_status(response, breaker)
                     if response.status not in _REDIRECTS:
                         yield response
@@ -235,81 +223,8 @@ class Client:
                 f"{self.name} isn't asked, this appliance is offline; `registry offline off` ends that.", 60
             )
 
-    async def _ask(
-        self,
-        method: str,
-        permit: Permit,
-        headers: Mapping[str, str],
-        data: object = None,
-        patience: float = 0.0,
-    ) -> aiohttp.ClientResponse:
-        """One request on the wire, up to the answer's headers."""
-        url, origin = permit.url, Origin.of(permit.url)
-        proxy = self._proxies.of(url)
-        if not permit.named and (why := is_literal(origin.host) and objection(origin.host)):
-            raise await self._blocked(origin, f"its address is {why}")
-        complete = {**headers, "User-Agent": self._agent}
-        if self.home.authorization and origin == self.home.origin:
-            complete["Authorization"] = self.home.authorization
-        try:
-            async with asyncio.timeout(self.limits.connect + self.limits.first_byte + patience):
-                response = await self._session(anywhere=permit.named or proxy is not None).request(
-                    method,
-                    url,
-                    headers=complete,
-                    data=data,
-                    allow_redirects=False,
-                    proxy=proxy,
-                )
-        except TimeoutError as exc:
-            self._note(origin, "no answer in time")
-            raise SourceTimedOut(f"{self.name} took too long to answer.") from exc
-        except (aiohttp.ClientError, OSError, ValueError) as exc:
-            if EgressBlocked.MARK in str(exc):
-                raise await self._blocked(origin, "its name leads to an address that isn't public") from exc
-            self._note(origin, str(exc))
-            raise in_our_words(self.name, exc) from exc
-        if len(response.headers.getall("Content-Length", ())) + ("Transfer-Encoding" in response.headers) > 1:
-            response.close()
-            raise SourceFailed(f"{self.name} announced two lengths for one answer, which was not read.")
-        return response
-
-    def _session(self, *, anywhere: bool) -> aiohttp.ClientSession:
-        """The connections to origins that an operator named (and proxies), or those to public addresses."""
-        session = self._sessions.get(anywhere)
-        if session is None:
-            connector = aiohttp.TCPConnector(
-                ssl=self._tls,
-                limit=self.limits.connections,
-                resolver=self._resolver,
-                socket_factory=None if anywhere else public_socket,
-            )
-            session = self._sessions[anywhere] = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                skip_auto_headers=_OWN_HEADERS,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect),
-                read_bufsize=CHUNK,
-            )
-        return session
-
     def _breaker(self, origin: Origin) -> Breaker:
         return self._breakers.setdefault(origin, Breaker(self.name, self._clock, self.limits))
-
-    async def _blocked(self, origin: Origin, why: str) -> SourceFailed:
-        await self._alarm("egress_blocked", {"source": self.name, "origin": str(origin), "why": why})
-        return SourceFailed(
-            f"{self.name} is not asked where it leads: {why}; the log's alarm has the address, and if "
-            "that is right, name it in the settings."
-        )
-
-    def _note(self, origin: Origin, error: str) -> None:
-        """For operators; what clients are told names no address."""
-        journal.warning(
-            "a request failed", extra={"source": self.name, "origin": str(origin), "error": error}
-        )
 
     def _check_status(self, response: aiohttp.ClientResponse, breaker: Breaker) -> None:
         status = response.status
