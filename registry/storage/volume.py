@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -25,13 +24,13 @@ from typing import TypeVar
 
 from registry.errors import Unavailable
 from registry.storage.database import Database
-from registry.storage.durable import explain, move_into, read_whole, seal, sync_directory, write_all
+from registry.storage.durable import explain, move_into, sync_directory
 from registry.storage.filesystems import filesystem_of, is_remote
 from registry.storage.pool import Pool
+from registry.storage.volume_id import VolumeId
 
 T = TypeVar("T")
 
-_ID = "volume-id"
 _DIRECTORIES = ("tmp", "bad", "index", "blobs", "blobs/sha256", "appliances")
 _TEMP_GRACE = 3_600
 """Seconds after which a temp file is an orphan: another gateway may be writing to the same volume."""
@@ -65,6 +64,7 @@ class Volume:
         self._patience = patience
         self._pool = Pool(title, threads)
         self._id: str | None = None
+        self._file = VolumeId(root, title)
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -120,7 +120,9 @@ class Volume:
     def require_identity(self) -> None:
         """Blocks. Raises Unavailable unless the volume that was identified is still mounted; call it before
         the first write, and before believing that a file is missing."""
-        found = self._read_id()
+        if self.local and self._file.is_confirmed():
+            return
+        look, found = self._file.look(), self._file.read()
         if found is None:
             raise Unavailable(
                 f"{self._subject} has no volume-id, so it isn't mounted or was emptied; mount it again"
@@ -128,6 +130,7 @@ class Volume:
             )
         if found != self._id:
             raise self._another(found, self._id)
+        self._file.confirm(look)
 
     def require_space(self, size: int = 0) -> None:
         """Blocks. Raises Unavailable when the volume is read-only, or `size` bytes more would use what is
@@ -227,7 +230,7 @@ class Volume:
         return None if row is None else str(row[0])
 
     def _identify(self, remembered: str | None) -> str:
-        found = self._read_id()
+        found = self._file.read()
         kind = filesystem_of(self.root)
         self.local = kind != "" and not is_remote(kind)  # where nobody knows, a thread is never wrong
         if remembered is not None and found != remembered:
@@ -238,40 +241,9 @@ class Volume:
                 )
             raise self._another(found, remembered)
         if found is None:
-            found = self._create()
+            found = self._file.create()
         for name in _DIRECTORIES:
             self.make(self.root / name)
-        return found
-
-    def _read_id(self) -> str | None:
-        try:
-            found = read_whole(self.root / _ID).decode("ascii", "replace").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if not re.fullmatch("[0-9a-f]{32}", found):
-            raise Unavailable(
-                f"The file volume-id of {self.title} is damaged; bring it back from a backup, or remove it if"
-                " the volume was never used."
-            )
-        return found
-
-    def _create(self) -> str:
-        """A volume-id for a directory that is new or empty; exclusive, so two that start at once agree."""
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if not all(_ignored(entry.name) for entry in self.root.iterdir()):
-            raise Unavailable(
-                f"{self._subject} has other files in it but no volume-id; give it an empty directory, or"
-                " bring back its file 'volume-id' from a backup."
-            )
-        found = secrets.token_hex(16)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            descriptor = os.open(self.root / _ID, flags, 0o644)
-        except FileExistsError:
-            return self._read_id() or self._create()
-        write_all(descriptor, found.encode() + b"\n")
-        seal(descriptor)
-        sync_directory(self.root.resolve())
         return found
 
     def _another(self, found: str | None, expected: str | None) -> Unavailable:
@@ -299,8 +271,3 @@ class Volume:
 def _seen(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.exception()  # nobody may be left to be told
-
-
-def _ignored(name: str) -> bool:
-    """What may lie in an empty volume: a file system's own things."""
-    return name.startswith(".") or name in {"lost+found", "Thumbs.db"}

@@ -104,6 +104,21 @@ async def test_another_volume_is_refused_naming_both(storage: Storage) -> None:
             await use
 
 
+async def test_another_volume_is_noticed_by_the_next_file_that_is_written(storage: Storage) -> None:
+    """F8, by the look of its volume-id on a local disk."""
+    await storage.blobs.put(b"kept")
+    root = storage.root / "volume"
+    root.rename(storage.root / "unmounted")
+    shutil.copytree(storage.root / "unmounted", root)
+    await storage.blobs.put(b"a copy has the same id")
+    (root / "volume-id").write_text("f" * 32)
+    with pytest.raises(Unavailable, match="another one"):
+        await storage.blobs.put(b"new")
+    (root / "volume-id").unlink()
+    with pytest.raises(Unavailable, match="no volume-id"):
+        await storage.blobs.put(b"new")
+
+
 @pytest.mark.parametrize("text", ["", "not hex", "\x1b[2J" * 8])
 async def test_a_damaged_volume_id_is_refused(storage: Storage, text: str) -> None:
     await storage.volume.start()
