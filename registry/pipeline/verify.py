@@ -206,7 +206,8 @@ class Verifier:
                 self._relay.tell_staged((artifact.project, artifact.filename), staging.path)
                 async for chunk in chunks:
                     await staging.write(chunk)
-                    flight.advance(staging.path, staging.size)
+                    if staging.size > flight.available:
+                        flight.advance(staging.path, staging.size)
                 await vouching
                 sha256 = await staging.commit(expected, artifact.size)
             finally:
@@ -296,5 +297,8 @@ async def _ended(task: asyncio.Future[Mapping[str, str]]) -> AsyncIterator[None]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        elif not task.cancelled():
+            task.exception()  # marks it as seen

@@ -36,12 +36,16 @@ async def chunks(response: ClientResponse, limits: Limits, name: str) -> AsyncGe
     Only the time we wait for the source counts, not the time that the reader of this takes.
     """
     clock = asyncio.get_running_loop().time
+    chunk: bytes | None
     left, got = limits.window, 0
+    stream = response.content
     while True:
         began = clock()
         try:
-            async with asyncio.timeout(left):
-                chunk = await response.content.read(CHUNK)
+            chunk = stream.read_nowait(CHUNK)
+            if not chunk and not stream.at_eof():  # a small body came whole, with its head
+                async with asyncio.timeout(left):
+                    chunk = await stream.read(CHUNK)
         except TimeoutError:
             chunk = None
         except (ClientPayloadError, OSError) as exc:

@@ -224,7 +224,10 @@ class Client:
             )
 
     def _breaker(self, origin: Origin) -> Breaker:
-        return self._breakers.setdefault(origin, Breaker(self.name, self._clock, self.limits))
+        breaker = self._breakers.get(origin)
+        if breaker is None:
+            breaker = self._breakers[origin] = Breaker(self.name, self._clock, self.limits)
+        return breaker
 
     def _check_status(self, response: aiohttp.ClientResponse, breaker: Breaker) -> None:
         status = response.status

@@ -76,9 +76,11 @@ class Download:
         tries, progress = 0, PROGRESS
         while True:
             try:
-                async with aclosing(self._rest()) as rest:
-                    async for chunk in rest:
-                        yield chunk
+                async with aclosing(chunks(self._response, self._limits, self._name)) as arriving:
+                    async for chunk in arriving:
+                        rest = self._beyond(chunk)
+                        if rest:
+                            yield rest
             except Outage as outage:
                 if self._got >= progress:
                     tries = 0
@@ -91,14 +93,12 @@ class Download:
             else:
                 return
 
-    async def _rest(self) -> AsyncGenerator[bytes, None]:
-        async with aclosing(chunks(self._response, self._limits, self._name)) as arriving:
-            async for chunk in arriving:
-                passed = min(self._skip, len(chunk))
-                self._skip -= passed
-                if passed < len(chunk):
-                    self._got += len(chunk) - passed
-                    yield chunk[passed:]
+    def _beyond(self, chunk: bytes) -> bytes:
+        """What of a chunk wasn't handed on before."""
+        passed = min(self._skip, len(chunk))
+        self._skip -= passed
+        self._got += len(chunk) - passed
+        return chunk[passed:]
 
     async def _begin(self, headers: Mapping[str, str]) -> None:
         async with AsyncExitStack() as attempt:

@@ -36,7 +36,12 @@ _LOOKED = (
 )
 _ONE_LOOKED = f"{_LOOKED} AND artifact.filename = ?"
 _ATTESTED = f"SELECT filename, {LOOKED} FROM attestation AS a WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
-_ATTESTED_ONE = f"{_ATTESTED} AND filename = ?"
+_PAGE_LOOKED = (
+    f"SELECT origin, first_seen, entries, {LOOKED} FROM listing LEFT JOIN attestation AS a"  # noqa: S608 - constants
+    " ON a.ecosystem = ?1 AND a.project = ?2 AND a.filename = ?3"
+    " WHERE listing.ecosystem = ?1 AND listing.project = ?2 AND first <= ?3 AND last >= ?3"
+)
+"""The page that may hold a file, and what looking at the file came to."""
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
 # The row itself is always read, so no other process can make this stale; making the value of it costs more.
 _decoded = lru_cache(maxsize=4_096)(looked_holding_of)
@@ -54,11 +59,9 @@ class Catalogue:
         if found is not None:
             return found
         key = (project.ecosystem, project.name, filename)
-        listed = listings.holding_in(self._database.rows(listings.PAGE_OF, (*key, filename)), filename)
-        if listed is None:
-            return None
-        said = self._database.row(_ATTESTED_ONE, key)
-        return looked(listed, said and said[1:])
+        pages = self._database.rows(_PAGE_LOOKED, key)
+        listed = listings.holding_in((page[:3] for page in pages), filename)
+        return None if listed is None else looked(listed, pages[0][3:])
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
         """A file that has a row of its own, as every file has that ever came in; without waiting, by a point
