@@ -92,7 +92,7 @@ class Rendition(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """Strong, quoted."""
     gzipped: bytes = b""
     path: str = ""
-    """The file with the gzipped body where that is too large for memory; `gzipped` is empty then."""
+    """The file with the gzipped body where that is large; `gzipped` is empty then."""
     packed: int = 0
     """Bytes of that file."""
     size: int

@@ -51,13 +51,18 @@ class Offers:
 
 
 def with_offers(
-    project: Project, rendition: Rendition, shown: Representation, revision: str, offers: Iterable[Offer]
+    project: Project,
+    rendition: Rendition,
+    shown: Representation,
+    revision: str,
+    offers: Iterable[Offer],
+    scratch: str,
 ) -> Rendition:
-    """A rendered index, in memory, that offers the metadata of more of its files. Takes some milliseconds a
-    megabyte."""
+    """A rendered index that offers the metadata of more of its files. Takes some milliseconds a megabyte.
+    Raises OSError where its body's file is gone."""
     offer_metadata = ECOSYSTEMS[project.ecosystem].offer_metadata
     assert offer_metadata is not None
     body = unpack(rendition)
     for filename, sha256 in offers:
         body = offer_metadata(body, shown, filename, sha256)
-    return pack(body, rendition.content_type, revision, rendition.headers)
+    return pack(body, rendition.content_type, revision, rendition.headers, scratch)

@@ -181,7 +181,7 @@ def _render(
         notice = _notice(told)
         return pack_pieces(pieces, representation.content_type, revision, notice, job.scratch), None
     body = ecosystem.render_index(index, told, base, representation)
-    return pack(body, representation.content_type, revision, _notice(told)), None
+    return pack(body, representation.content_type, revision, _notice(told), job.scratch), None
 
 
 def dated(index: Index, known: Mapping[str, Known]) -> Index:

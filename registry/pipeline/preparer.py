@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from registry.model.indexes import Document
+from registry.model.indexes import Document, Rendition, Representation
 from registry.model.names import Project
 from registry.model.ports import Attestations, Catalogue, Clock
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
+from registry.pipeline.offers import Offer, with_offers
 from registry.pipeline.orders import Job, Prepared, Wanted
 from registry.pipeline.prepare import prepare, prepare_packed, unpack_prepared
 from registry.pipeline.workers import Workers
@@ -88,6 +90,24 @@ class Preparer:
         async with self._turns:
             return await make()
 
+    async def amended(
+        self,
+        project: Project,
+        rendition: Rendition,
+        shown: Representation,
+        revision: str,
+        offers: Iterable[Offer],
+    ) -> Rendition | None:
+        """A rendered index that offers the metadata of more of its files; None where its body is gone."""
+        try:
+            return _own(
+                await asyncio.to_thread(
+                    with_offers, project, rendition, shown, revision, offers, self._scratch
+                )
+            )
+        except OSError:
+            return None
+
     async def _prepared(
         self,
         project: Project,
@@ -119,23 +139,30 @@ class Preparer:
         )
         rules = policy.artifact_rules(project)
         if not document.path and len(document.body) <= LARGE:
-            return prepare(job, rules)
+            return _owning(prepare(job, rules))
         packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
         del job, known
         if not document.path:
-            return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+            return _owning(unpack_prepared(await self._workers.run(prepare_packed, packed, rules)))
         try:
             async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
-                return self._unpacked(await self._workers.run(prepare_packed, packed, rules))
+                return _owning(unpack_prepared(await self._workers.run(prepare_packed, packed, rules)))
         except DocumentLost:
             await self._freshness.forget(project)
             raise
 
-    def _unpacked(self, answer: bytes) -> Prepared:
-        prepared = unpack_prepared(answer)
-        if prepared.rendition is not None and prepared.rendition.path:
-            weakref.finalize(prepared.rendition, _remove, prepared.rendition.path)
-        return prepared
+
+def _owning(prepared: Prepared) -> Prepared:
+    if prepared.rendition is not None:
+        _own(prepared.rendition)
+    return prepared
+
+
+def _own(rendition: Rendition) -> Rendition:
+    """The same, whose body's file is removed when nobody has it any more."""
+    if rendition.path:
+        weakref.finalize(rendition, _remove, rendition.path)
+    return rendition
 
 
 def _remove(path: str) -> None:

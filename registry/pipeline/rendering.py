@@ -5,7 +5,6 @@ A hit is: look up, compare, give. No parse, no render, no database.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -15,16 +14,16 @@ import msgspec
 from registry.errors import NotFound, Refused
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
-from registry.model.indexes import Document, Rendition
+from registry.model.indexes import IN_MEMORY, Document, Rendition
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProjectEditions, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
 from registry.pipeline.inforce import PolicyInForce
-from registry.pipeline.offers import Offers, with_offers
+from registry.pipeline.offers import Offers
 from registry.pipeline.orders import Prepared, Wanted
 from registry.pipeline.preparer import Preparer
 from registry.pipeline.resolve import Resolver
-from registry.pipeline.shelved import Shelved, weight
+from registry.pipeline.shelved import Shelved, is_whole, weight
 from registry.pipeline.singleflight import Flights
 
 ALARMS_SHOWN = 20
@@ -82,10 +81,10 @@ class Renderer:
         """
         key = (project.ecosystem, project.name, *wanted.key, root)
         shelved_now = self.at_once(project, wanted, root)
-        if shelved_now is not None:
+        if shelved_now is not None and is_whole(shelved_now.rendition):
             return shelved_now
         current = await self.current(project, wanted, root)
-        shelved = self._shelved(project, key, current.currency.sha256)
+        shelved = self._whole(project, key, current.currency.sha256)
         shelved = shelved or await self._made(key, project, wanted, current)
         return _answer(project, wanted, shelved, current.state, current.age)
 
@@ -111,7 +110,7 @@ class Renderer:
         key = (project.ecosystem, project.name, *wanted.key, root)
         age = int(self._clock.monotonic() - currency.checked)
         current = Current(currency, None, "HIT", age)
-        shelved = self._shelved(project, key, currency.sha256)
+        shelved = self._whole(project, key, currency.sha256)
         shelved = shelved or await self._made(key, project, wanted, current)
         return _answer(project, wanted, shelved, "HIT", age)
 
@@ -185,20 +184,24 @@ class Renderer:
     ) -> Shelved | None:
         """What is on the shelf with what was offered since then; None where that isn't all that changed."""
         entry, shown = self._sound(key, sha256), wanted.representation
-        if entry is None or shown is None or entry.rendition is None or entry.rendition.path:
+        if entry is None or shown is None or entry.rendition is None or entry.rendition.size > IN_MEMORY:
             return None
         offers = self._offers.since(project, entry.edition, edition)
         if not offers:
             return None
-        rendition = await asyncio.to_thread(
-            with_offers, project, entry.rendition, shown, entry.revision, offers
-        )
+        rendition = await self._preparer.amended(project, entry.rendition, shown, entry.revision, offers)
+        if rendition is None:
+            return None
         entry = msgspec.structs.replace(entry, rendition=rendition, edition=edition)
         return self._shelve(project, key, entry)
 
     def _shelved(self, project: Project, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
         entry = self._sound(key, sha256)
         return entry if entry is not None and entry.edition == self._editions.now(project) else None
+
+    def _whole(self, project: Project, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
+        shelved = self._shelved(project, key, sha256)
+        return shelved if shelved is not None and is_whole(shelved.rendition) else None
 
     def _sound(self, key: tuple[str, ...], sha256: str | None) -> Shelved | None:
         """What is on the shelf and still right, but for what our own rows say by now."""

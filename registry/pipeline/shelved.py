@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
 from registry.model.decisions import Refusal
-from registry.model.indexes import Rendition
+from registry.model.indexes import IN_MEMORY, Rendition
 
 FILE_SHARE = 16
 """A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
@@ -31,20 +32,33 @@ class Shelved(msgspec.Struct, frozen=True):
 _SHELVED = msgspec.msgpack.Decoder(Shelved)
 
 
-def encoded(entry: object) -> bytes | None:
-    """An entry's bytes, for a shelf that outlives the process; None for one whose body is in a file."""
-    if not isinstance(entry, Shelved) or (entry.rendition is not None and entry.rendition.path):
+def encoded(entry: object) -> tuple[bytes, str] | None:
+    """An entry's bytes, and the file with its body where it has one, for a shelf that outlives the process;
+    None for one that is too large for that."""
+    if not isinstance(entry, Shelved):
         return None
-    return msgspec.msgpack.encode(entry)
+    path = entry.rendition.path if entry.rendition is not None else ""
+    if path and entry.rendition is not None and entry.rendition.packed > IN_MEMORY:
+        return None
+    return msgspec.msgpack.encode(entry), path
 
 
-def decoded(data: bytes) -> tuple[Shelved, int] | None:
-    """The entry and what it counts for; None for bytes that another release wrote."""
+def decoded(data: bytes, path: str) -> tuple[Shelved, int] | None:
+    """The entry, its body in that file where it has one, and what it counts for; None for bytes that another
+    release wrote."""
     try:
         entry = _SHELVED.decode(data)
     except msgspec.MsgspecError:
         return None
+    if entry.rendition is not None and entry.rendition.path:
+        rendition = msgspec.structs.replace(entry.rendition, path=path)
+        entry = msgspec.structs.replace(entry, rendition=rendition)
     return entry, weight(entry.rendition)
+
+
+def is_whole(rendition: Rendition | None) -> bool:
+    """Whether its body's file, where it has one, is still there: someone may have made room."""
+    return rendition is None or not rendition.path or Path(rendition.path).exists()
 
 
 def weight(rendition: Rendition | None) -> int:

@@ -22,11 +22,12 @@ class Shelf:
         self,
         max_bytes: int,
         files: ShelfFiles | None = None,
-        encode: Callable[[object], bytes | None] = lambda _: None,
-        decode: Callable[[bytes], tuple[object, int] | None] = lambda _: None,
+        encode: Callable[[object], tuple[bytes, str] | None] = lambda _: None,
+        decode: Callable[[bytes, str], tuple[object, int] | None] = lambda *_: None,
     ) -> None:
-        """`encode` gives an entry's bytes for `files`, None for one that is of memory only; `decode` gives
-        the entry and its size back, None for bytes that aren't one."""
+        """`encode` gives an entry's bytes for `files` and the path of its body, empty where it has none, or
+        None for one that is of memory only; `decode` gives the entry and its size back, None for bytes that
+        aren't one."""
         self._max = max_bytes
         self._files = files
         self._encode = encode
@@ -52,11 +53,11 @@ class Shelf:
         """Keep `entry`; one that is larger than the whole shelf isn't kept in memory."""
         self._keep(key, entry, size)
         if self._files is not None and (encoded := self._encode(entry)) is not None:
-            self._files.put(key, encoded)
+            self._files.put(key, *encoded)
 
     def _from_file(self, key: _Key) -> object | None:
-        data = self._files.get(key) if self._files is not None else None
-        decoded = self._decode(data) if data is not None else None
+        found = self._files.get(key) if self._files is not None else None
+        decoded = self._decode(*found) if found is not None else None
         if decoded is None:
             return None
         self._keep(key, *decoded)

@@ -1,6 +1,8 @@
 """Rendered indexes on local disk, so that a restart renders nothing again. All of it may be deleted any time.
 
-    <directory>/<recipe>/ab/<project>-<key>   16 bytes of BLAKE2b over the rest, then the entry
+    <directory>/<recipe>/ab/<project>-<key>            16 bytes of BLAKE2b over the rest; the SHA-256 of
+                                                       the body, zeros where there is none; the entry
+    <directory>/<recipe>/ab/<project>-<sha256>.body    a large body, which is sent from here
 
 Names are hex. `recipe` names all that an entry depends on beside its key: the program and its settings.
 Nothing is fsynced or renamed: an entry that is half written, or torn by a crash, fails its check and is
@@ -18,11 +20,14 @@ import threading
 from pathlib import Path
 
 from registry.errors import Unavailable
-from registry.storage.durable import read_whole
+from registry.storage.durable import digest_of, read_whole
 from registry.storage.pool import Pool
 
 _Key = tuple[str, ...]
 _CHECK = 16
+_NO_BODY = bytes(32)
+_ENTRY = _CHECK + len(_NO_BODY)
+"""Where the entry begins in its file."""
 _PATIENCE = 5.0
 _SPARED = 0.8
 """How much of its bound is left of a shelf that has grown over it."""
@@ -38,27 +43,32 @@ class ShelfFiles:
         self._root = directory / hashlib.sha256(recipe.encode()).hexdigest()[:32]
         self._max = max_bytes
         self._bytes = 0
-        self._waiting: dict[Path, bytes] = {}
-        """Entries that are still to be written."""
+        self._waiting: dict[Path, tuple[bytes, str]] = {}
+        """Entries that are still to be written, and where their bodies are."""
         self._lock = threading.Lock()
         self._pool = Pool("the shelf", 1)
         self._pool.post(lambda: self._tidy(directory))
 
-    def get(self, key: _Key) -> bytes | None:
-        """What was put under the key, if it is written and whole."""
+    def get(self, key: _Key) -> tuple[bytes, str] | None:
+        """What was put under the key, if it is written and whole, and the path of its body."""
         try:
             data = read_whole(self._path(key))
+            if _check(data[_CHECK:]) != data[:_CHECK]:
+                return None
+            digest, entry = data[_CHECK:_ENTRY], data[_ENTRY:]
+            if digest == _NO_BODY:
+                return entry, ""
+            body = self._body(key[:2], digest)
+            return (entry, str(body)) if digest_of(body, "sha256") == digest.hex() else None
         except OSError:
             return None
-        entry = data[_CHECK:]
-        return entry if _check(entry) == data[:_CHECK] else None
 
-    def put(self, key: _Key, entry: bytes) -> None:
-        """Keep it, soon; a failure is nobody's concern."""
+    def put(self, key: _Key, entry: bytes, body: str = "") -> None:
+        """Keep it, soon, and that file as its body; a failure is nobody's concern."""
         path = self._path(key)
         with self._lock:
-            self._waiting[path] = entry
-        self._pool.post(lambda: self._write(path))
+            self._waiting[path] = (entry, body)
+        self._pool.post(lambda: self._write(key[:2], path))
 
     def drop(self, project: _Key) -> None:
         """Forget all entries of (ecosystem, project), at once."""
@@ -89,17 +99,32 @@ class ShelfFiles:
         folder, start = self._place(key[:2])
         return folder / (start + _hex(key))
 
-    def _write(self, path: Path) -> None:
+    def _body(self, project: _Key, digest: bytes) -> Path:
+        folder, start = self._place(project)
+        return folder / f"{start}{digest.hex()}.body"
+
+    def _write(self, project: _Key, path: Path) -> None:
         with self._lock:
-            entry = self._waiting.pop(path, None)
-            if entry is None:
-                return
-            try:
-                _write(path, _check(entry) + entry)
-            except OSError as error:
-                _LOG.debug("the shelf on disk kept nothing: %s", error)
-                return
-        self._bytes += _CHECK + len(entry)
+            waiting = self._waiting.get(path)
+        if waiting is None:
+            return
+        entry, body = waiting
+        try:
+            digest = bytes.fromhex(digest_of(Path(body), "sha256")) if body else _NO_BODY
+            with self._lock:
+                if self._waiting.get(path) is not waiting:  # forgotten meanwhile, or put anew
+                    return
+                _write(path, _check(digest + entry) + digest + entry)
+                if body:
+                    self._bytes += _link(Path(body), self._body(project, digest))
+        except OSError as error:
+            _LOG.debug("the shelf on disk kept nothing: %s", error)
+            return
+        finally:
+            with self._lock:
+                if self._waiting.get(path) is waiting:
+                    del self._waiting[path]
+        self._bytes += _ENTRY + len(entry)
         if self._bytes > self._max:
             self._shrink()
 
@@ -133,6 +158,13 @@ def _write(path: Path, data: bytes) -> None:
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def _link(body: Path, target: Path) -> int:
+    """Give a file this name; gives its size."""
+    target.unlink(missing_ok=True)  # it has these bytes, or is damaged
+    target.hardlink_to(body)
+    return target.stat().st_size
 
 
 def _check(entry: bytes) -> bytes:

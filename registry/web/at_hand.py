@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 
 from aiohttp import hdrs
@@ -24,6 +23,7 @@ from registry.web.files import read_small
 from registry.web.heads import BareHead
 from registry.web.health import Metrics
 from registry.web.meaning import Meaning, cache_control, is_publishing
+from registry.web.opened import OpenFile, OpenFiles
 from registry.web.ranges import Span
 from registry.web.replies import (
     Reply,
@@ -55,7 +55,7 @@ class Filed:
     """A large index: the head, and the local file that follows it."""
 
     reply: Reply
-    path: Path
+    file: OpenFile
     span: Span
 
 
@@ -91,6 +91,7 @@ class AtHand:
     ) -> None:
         """`is_behind` says whether another process decided something that doesn't count here yet."""
         self._is_behind = is_behind
+        self._files = OpenFiles()
         self._meaning = meaning
         self._gateway = gateway
         self._callers = callers
@@ -146,7 +147,7 @@ class AtHand:
             return reply
         if not rendition.path or not accepts_gzip(request):  # it is unpacked on the way
             return None
-        return Filed(reply, Path(rendition.path), Span(0, rendition.packed, partial=False))
+        return Filed(reply, self._files.get(rendition.path), Span(0, rendition.packed, partial=False))
 
     def _file(self, request: BareHead, ask: ArtifactAsk, client: Client) -> Found | None:
         if ask.part == "metadata":

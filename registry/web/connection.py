@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
@@ -22,9 +22,10 @@ from registry.web.at_hand import AtHand, Delivery, Filed, Given
 from registry.web.door import Door
 from registry.web.files import SMALL, open_file, read_span, send_span
 from registry.web.heads import BareHead
+from registry.web.opened import OpenFile
 from registry.web.pieces import PIECE, push_body
 from registry.web.ranges import Span
-from registry.web.sendfile import Sending, from_file, from_memory, is_plain
+from registry.web.sendfile import Sending, Take, cork, from_file, from_memory, is_plain
 
 TOGETHER = PIECE
 """Bytes of a body up to which it is copied behind its head, which is cheaper than a second system call."""
@@ -117,8 +118,6 @@ class Connection(web.RequestHandler):
                 self._waiter = None
                 return True
             head_bytes, body = given.reply.encoded(last=message.should_close)
-            filed = given.what if isinstance(given.what, Filed) else None
-            file = open_file(filed.path) if filed is not None else None
         except RegistryError:  # the application comes to the same, and tells
             return False
         except Exception:  # noqa: BLE001  a defect; the application answers, if only with a 500
@@ -126,8 +125,8 @@ class Connection(web.RequestHandler):
             return False
         self._begin()
         self._waiter = None
-        if filed is not None and file is not None:
-            self._send_file(turn, transport, head_bytes, file, filed.span)
+        if isinstance(given.what, Filed):
+            self._send_file(turn, transport, head_bytes, given.what.file, given.what.span)
         elif len(body) > TOGETHER:
             self._send_body(turn, transport, head_bytes, memoryview(body))
         else:
@@ -164,37 +163,41 @@ class Connection(web.RequestHandler):
         self._end(turn)
 
     def _send_file(
-        self, turn: _Turn, transport: asyncio.Transport, head: bytes, file: BinaryIO, span: Span
+        self, turn: _Turn, transport: asyncio.Transport, head: bytes, file: OpenFile, span: Span
     ) -> None:
-        """Send a head and that part of a file, which is closed then."""
-        transport.write(head)
-        if is_plain(transport):
-            ended = partial(self._sent, turn, transport, file)
-            Sending(transport, from_file(file, span.start), span.length, ended).begin()
-        else:
+        """Send a head and that part of a file."""
+        if not self._sends(turn, transport, head, from_file(file, span.start), span.length):
             self._sending = self._loop.create_task(self._push_file(turn, transport, file, span))
 
     def _send_body(self, turn: _Turn, transport: asyncio.Transport, head: bytes, body: memoryview) -> None:
         """Send a head and a large body."""
-        transport.write(head)
-        if is_plain(transport):
-            Sending(
-                transport, from_memory(body), len(body), partial(self._sent, turn, transport, None)
-            ).begin()
-        else:
+        if not self._sends(turn, transport, head, from_memory(body), len(body)):
             self._sending = self._loop.create_task(self._push_body(turn, transport, body))
 
-    def _sent(
-        self, turn: _Turn, transport: asyncio.Transport, file: BinaryIO | None, sending: Sending
-    ) -> None:
-        if file is not None:
-            file.close()
+    def _sends(
+        self,
+        turn: _Turn,
+        transport: asyncio.Transport,
+        head: bytes,
+        take: Take,
+        length: int,
+    ) -> bool:
+        """Send a head, and what follows it where the socket takes that as it is; whether it does."""
+        cork(transport, on=True)
+        transport.write(head)
+        if is_plain(transport):
+            Sending(transport, take, length, partial(self._sent, turn, transport)).begin()
+            return True
+        cork(transport, on=False)
+        return False
+
+    def _sent(self, turn: _Turn, transport: asyncio.Transport, sending: Sending) -> None:
         if not sending.complete:  # it must not look so
             transport.abort()
         self._end(turn)
 
-    async def _push_file(self, turn: _Turn, transport: asyncio.Transport, file: BinaryIO, span: Span) -> None:
-        with file, suppress(OSError):
+    async def _push_file(self, turn: _Turn, transport: asyncio.Transport, file: OpenFile, span: Span) -> None:
+        with suppress(OSError):
             await send_span(transport, file, span, self._drain_helper)
         self._end(turn)
 

@@ -6,13 +6,13 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from registry.errors import RegistryError, Unavailable
 from registry.pipeline.answers import FileAnswer
+from registry.web.opened import OpenFile
 from registry.web.pieces import Drain
 from registry.web.ranges import Span
 from registry.web.reading import READING, Reader, unreadable
@@ -55,12 +55,12 @@ class _LargeFile(web.StreamResponse):
         """Send it."""
         if self.prepared:
             return await super().prepare(request)
-        with open_file(self._path) as file:
-            writer = await super().prepare(request)
-            if writer is None or request.transport is None:
-                raise ConnectionResetError("The client has left.")
-            await send_span(request.transport, file, self._span, writer.drain)
-            return writer
+        file = open_file(self._path)
+        writer = await super().prepare(request)
+        if writer is None or request.transport is None:
+            raise ConnectionResetError("The client has left.")
+        await send_span(request.transport, file, self._span, writer.drain)
+        return writer
 
 
 class _DistantFile(web.StreamResponse):
@@ -89,7 +89,7 @@ class _DistantFile(web.StreamResponse):
         return writer
 
 
-async def send_span(transport: asyncio.Transport, file: BinaryIO, span: Span, drain: Drain) -> None:
+async def send_span(transport: asyncio.Transport, file: OpenFile, span: Span, drain: Drain) -> None:
     """Send that part of a file after its head. Where it ends early the connection is broken: a short file
     must not look complete. Raises ConnectionError, OSError."""
     sent = 0
@@ -133,15 +133,15 @@ def read_span(path: Path, span: Span) -> bytes:
 def read_small(path: Path) -> bytes:
     """All of a small kept file. Raises Unavailable."""
     try:
-        with open_file(path) as file:
+        with os.fdopen(os.open(path, READING), "rb", buffering=0) as file:
             return file.read()
     except OSError as error:
         raise unreadable(error) from error
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> OpenFile:
     """A kept file, to be sent. Raises Unavailable."""
     try:
-        return os.fdopen(os.open(path, READING), "rb", buffering=0)
+        return OpenFile(path)
     except OSError as error:
         raise unreadable(error) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -22,6 +22,14 @@ PACKED_PIECE, UNPACKED_PIECE = 4 * 1024, 16 * 1024
 LARGE = 64 * 1024
 """Bytes of a body from which on it is sent in pieces."""
 _GZIP = 31
+
+
+class HasFileno(Protocol):
+    """An open file."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
 
 Drain = Callable[[], Awaitable[None]]
 """Waits while the transport has more than it likes. Raises ConnectionError when the client has left."""
@@ -39,7 +47,7 @@ async def push_body(transport: asyncio.WriteTransport, body: memoryview, drain: 
 
 
 async def push_file(
-    transport: asyncio.WriteTransport, file: BinaryIO, start: int, length: int, drain: Drain
+    transport: asyncio.WriteTransport, file: HasFileno, start: int, length: int, drain: Drain
 ) -> int:
     """Give it that part of a file on a local disk; gives how many bytes there were, fewer where the file is
     too short. Raises ConnectionError when the client leaves, OSError when reading fails."""

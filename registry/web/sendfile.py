@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import sys
 from collections.abc import Callable
-from typing import BinaryIO
+from contextlib import suppress
+from typing import BinaryIO, cast
 
-from registry.web.pieces import Drain, push_file
+from registry.web.pieces import Drain, HasFileno, push_file
 
 Take = Callable[[int, int, int], int]
 """Has a socket take bytes: its descriptor, where they begin, how many there are → how many it took; 0 where
@@ -28,6 +31,10 @@ all of its file, which is milliseconds for a large wheel."""
 
 class Sending:
     """Bytes on their way over a plain connection, after what was written before."""
+
+    __slots__ = (
+        "_ended", "_length", "_look", "_loop", "_out", "_take", "_transport", "error", "sent",
+    )  # fmt: skip
 
     def __init__(
         self, transport: asyncio.Transport, take: Take, length: int, ended: Callable[[Sending], None]
@@ -54,7 +61,7 @@ class Sending:
         """Send what there is room for, and the rest later; it may end in this call."""
         own = self._transport.get_extra_info("socket").fileno()
         if self._pushed(own):
-            self._ended(self)
+            self._end()
             return
         # A second descriptor, since the loop lets nobody else watch the transport's own.
         self._out = os.dup(own)
@@ -63,6 +70,7 @@ class Sending:
 
     def stop(self) -> None:
         """Send no more of it."""
+        cork(self._transport, on=False)
         if self._out >= 0:
             self._loop.remove_writer(self._out)
             os.close(self._out)
@@ -99,10 +107,17 @@ class Sending:
         self._ended(self)
 
 
-def from_file(file: BinaryIO, start: int) -> Take:
-    """Bytes of a file from there on, which the kernel sends."""
-    source = file.fileno()
-    return lambda out, at, count: os.sendfile(out, source, start + at, count)
+def cork(transport: asyncio.Transport, *, on: bool) -> None:
+    """Whether a plain socket keeps what doesn't fill a packet for what comes next. A head that goes out alone
+    costs as much as a third of a megabyte behind it. (Linux, which sends it anyway after 0.2 seconds.)"""
+    if sys.platform == "linux":
+        with suppress(OSError):  # it is closed
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+
+
+def from_file(file: HasFileno, start: int) -> Take:
+    """Bytes of a file from there on, which the kernel sends. It stays open while someone has this."""
+    return lambda out, at, count: os.sendfile(out, file.fileno(), start + at, count)
 
 
 def from_memory(body: memoryview) -> Take:
@@ -116,7 +131,7 @@ def is_plain(transport: asyncio.Transport) -> bool:
 
 
 async def send_file(
-    transport: asyncio.Transport, file: BinaryIO, start: int, length: int, drain: Drain
+    transport: asyncio.Transport, file: HasFileno, start: int, length: int, drain: Drain
 ) -> int:
     """Send that part of an open file after what was written before; gives how many bytes were sent, fewer
     where the file is too short. `drain` is the transport's own. Raises ConnectionError when the client
@@ -126,7 +141,8 @@ async def send_file(
     if transport.is_closing():
         raise ConnectionResetError("The client has left.")
     if transport.get_write_buffer_size():
-        return await asyncio.get_running_loop().sendfile(transport, file, start, length)
+        loop, named = asyncio.get_running_loop(), cast("BinaryIO", file)  # it asks for a descriptor only
+        return await loop.sendfile(transport, named, start, length)
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     sending = Sending(
         transport, from_file(file, start), length, lambda _: None if ended.done() else ended.set_result(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from tests.upstream import LyingUpstream, make_tarball, make_wheel
 
 WHEEL = make_wheel("demo", "1.0")
 TARBALL = make_tarball("@team/tool", "1.0.0")
+BIG = make_tarball("big", "1.0.0")
+BIG.manifest = {**BIG.manifest, "description": random.Random(1).randbytes(100_000).hex()}
+"""Its packument is large enough to be sent out of a file, and small enough to be rendered in this process."""
 HERE = {"Host": "localhost"}
 """The same public URL after every start."""
 INDEXES: tuple[tuple[str, dict[str, str]], ...] = (("/pypi/simple/demo/", JSON), ("/npm/@team%2ftool", {}))
@@ -51,14 +55,28 @@ async def test_many_who_ask_at_once_share_one_rendering(
 async def test_a_restart_renders_nothing_again(
     house: House, upstream: LyingUpstream, renderings: list[str]
 ) -> None:
-    upstream.add(WHEEL, TARBALL)
-    before = [await house.ask(path, headers={**headers, **HERE}) for path, headers in INDEXES]
+    upstream.add(WHEEL, TARBALL, BIG)
+    asked = (*INDEXES, ("/npm/big", {}), ("/npm/big", {"Accept-Encoding": "gzip"}))
+    before = [await house.ask(path, headers={**headers, **HERE}) for path, headers in asked]
     await house.restart()
     renderings.clear()
-    after = [await house.ask(path, headers={**headers, **HERE}) for path, headers in INDEXES]
+    after = [await house.ask(path, headers={**headers, **HERE}) for path, headers in asked]
     assert [got.body for got in after] == [got.body for got in before]
     assert [got.headers["ETag"] for got in after] == [got.headers["ETag"] for got in before]
     assert not renderings
+
+
+async def test_what_someone_deletes_of_the_rendered_is_rendered_anew(
+    house: House, upstream: LyingUpstream, renderings: list[str]
+) -> None:
+    upstream.add(BIG)
+    before = await house.ask("/npm/big", headers=HERE)
+    for folder in ("shelf", "spool"):
+        for file in [path for path in (house.data / folder).rglob("*") if path.is_file()]:
+            file.unlink()
+    after = await house.ask("/npm/big", headers=HERE)
+    assert (after.status, after.body) == (200, before.body)
+    assert renderings == ["npm:big", "npm:big"]
 
 
 async def test_a_restart_with_another_policy_renders_anew(

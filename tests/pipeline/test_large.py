@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 from registry.ecosystems.npm import NPM
 from registry.model.indexes import Document, Index, Rendition
 from registry.pipeline.large import DocumentLost, opened, pack_pieces, relieve
-from registry.pipeline.packs import pack
+from registry.pipeline.packs import FILED, pack, unpack
 from tests.specimens import NOW
 from tests.upstream import make_tarball
 from tests.upstream.documents import packument
@@ -90,6 +91,22 @@ def test_a_document_in_memory_is_left_as_it_is(tmp_path: Path) -> None:
     inline = msgspec.structs.replace(document(tmp_path / "one"), path="", body=BODY)
     with opened(inline, str(tmp_path), mapped=True) as found:
         assert found is inline
+
+
+def test_a_large_body_lies_in_a_file_and_a_small_one_in_memory(tmp_path: Path) -> None:
+    large = random.Random(1).randbytes(FILED + 1)
+    for body in (large, large[: FILED // 2]):
+        inline, rendition = pack(body, "a/b", "1"), pack(body, "a/b", "1", scratch=str(tmp_path))
+        assert (rendition.etag, rendition.size, bool(rendition.path)) == (
+            inline.etag,
+            len(body),
+            body is large,
+        )
+        assert unpack(rendition) == body
+        packed = Path(rendition.path).read_bytes() if rendition.path else rendition.gzipped
+        assert packed == inline.gzipped
+        assert rendition.packed == (len(packed) if rendition.path else 0)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_same_body_has_another_etag_in_another_form_and_under_another_policy() -> None:

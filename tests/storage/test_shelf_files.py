@@ -20,8 +20,8 @@ def shelf(files: ShelfFiles) -> Shelf:
     return Shelf(
         100,
         files,
-        lambda entry: entry if isinstance(entry, bytes) else None,
-        lambda data: (data, len(data)),
+        lambda entry: (entry, "") if isinstance(entry, bytes) else None,
+        lambda data, _: (data, len(data)),
     )
 
 
@@ -70,7 +70,7 @@ async def test_a_project_is_forgotten_at_once_with_what_waits_to_be_written(tmp_
     assert files.get(FOO) is None
     await files.settle()
     assert files.get(FOO_HTML) is None
-    assert files.get(BAR) == b"other"
+    assert files.get(BAR) == (b"other", "")
 
 
 async def test_a_damaged_entry_is_none(tmp_path: Path) -> None:
@@ -83,7 +83,42 @@ async def test_a_damaged_entry_is_none(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         assert files.get(FOO) is None
     path.write_bytes(whole)
-    assert files.get(FOO) == b"entry"
+    assert files.get(FOO) == (b"entry", "")
+
+
+async def test_a_body_survives_where_it_came_from_and_is_believed_whole_only(tmp_path: Path) -> None:
+    files, body = opened(tmp_path / "shelf"), tmp_path / "body"
+    for _ in range(2):
+        body.write_bytes(b"large")
+        files.put(FOO, b"entry", str(body))
+        await files.settle()
+        body.unlink()
+        found = files.get(FOO)
+        assert found is not None
+        entry, path = found
+        assert (entry, Path(path).read_bytes()) == (b"entry", b"large")
+        Path(path).write_bytes(b"l4rge")
+        assert files.get(FOO) is None
+        Path(path).unlink()
+        assert files.get(FOO) is None
+
+
+async def test_an_entry_whose_body_is_gone_already_is_not_kept(tmp_path: Path) -> None:
+    files = opened(tmp_path)
+    files.put(FOO, b"entry", str(tmp_path / "gone"))
+    await files.settle()
+    assert files.get(FOO) is None
+    assert not left(tmp_path)
+
+
+async def test_bodies_count_too(tmp_path: Path) -> None:
+    files = opened(tmp_path / "shelf")
+    for number in range(30):
+        body = tmp_path / str(number)
+        body.write_bytes(f"{number:084}".encode())
+        files.put(("pypi", f"p{number}", "json"), b"entry", str(body))
+    await files.settle()
+    assert 0 < sum(path.stat().st_size for path in left(tmp_path / "shelf")) <= 1000
 
 
 async def test_it_stays_within_its_bound(tmp_path: Path) -> None:
