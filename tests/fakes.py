@@ -22,6 +22,7 @@ from registry.model.accounts import Account, PolicyEntry, Token
 from registry.model.advisories import Advisory, AdvisoryStanding, Affected, Record
 from registry.model.artifacts import STRENGTH, Artifact, Digest, Holding, Known
 from registry.model.attestations import Attested, vouched
+from registry.model.blobs import Blob
 from registry.model.checkpoints import Checkpoint, Link
 from registry.model.decisions import Decision, Refusal
 from registry.model.events import Client, Event, Kind, LoggedEvent
@@ -272,9 +273,9 @@ class BlobsInDirectory:
         self.note_use(sha256)
         return path
 
-    def at_once(self, sha256: str) -> Path | None:
+    def at_once(self, sha256: str) -> Blob | None:
         path = self.root / sha256
-        return path if path.is_file() else None
+        return Blob(path) if path.is_file() else None
 
     def note_use(self, sha256: str) -> None:
         self.used[sha256] = time.time()

@@ -83,9 +83,9 @@ async def open_storage(settings: Settings, machine: MachineClock, stack: AsyncEx
     for directory in (settings.data, settings.data / "keys", settings.data / "spool"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     await asyncio.to_thread(_sweep, settings.data / "spool")
-    database = await asyncio.to_thread(Database.open, settings.data / "registry.db")
-    stack.callback(database.close)
     editions, leases = _among_processes(settings, stack)
+    database = await asyncio.to_thread(Database.open, settings.data / "registry.db", editions.tables)
+    stack.callback(database.close)
     log = ProvenanceLog(database)
     clock = Timekeeper(machine, ClockMarks(database), leases)
     stack.push_async_callback(clock.close)

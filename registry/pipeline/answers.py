@@ -23,6 +23,8 @@ class FileAnswer:
     filename: str
     place: Place
     """Where `path` leads: whoever opens it asks this how."""
+    data: bytes | None = None
+    """All of the bytes, where they are few and in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from registry.model.events import Client, Event
 from registry.model.indexes import Representation
 from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog
 from registry.pipeline.admission import Admission
-from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing
+from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing, Told
 from registry.pipeline.core_metadata import CoreMetadata, announced
 from registry.pipeline.deliveries import delivered
 from registry.pipeline.flight import Flight, Landed, Passenger
@@ -149,24 +149,28 @@ class Gateway:
         else None, and `artifact` is to be asked."""
         policy = self._policy.current
         holding = self._admitted_at_once(policy, ask)
-        path = self._verifier.at_once(holding, holding.blob) if holding else None
-        if holding is None or holding.blob is None or path is None:
+        kept = self._verifier.at_once(holding, holding.blob) if holding else None
+        if holding is None or holding.blob is None or kept is None:
             return None
         self._renderer.refresh(ask.project, holding.origin)
         place = self._blobs[holding.origin].place
-        file = FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
-        event = self._delivery(holding, client, policy.revision, holding.blob)
-        return Handing(file, partial(self._log.begin, event))
+        blob, size, name = holding.blob, holding.blob_size or 0, holding.artifact.filename
+        file = FileAnswer(kept.path, blob, size, name, place, kept.data)
+
+        def record(told: Told) -> None:
+            self._log.begin(self._delivery(holding, client, policy.revision, blob), told)
+
+        return Handing(file, record)
 
     def metadata_at_once(self, ask: ArtifactAsk) -> FileAnswer | None:
         """The core metadata of such a file, as a file of its own; its size is 0 for unknown."""
         holding = self._admitted_at_once(self._policy.current, ask)
-        path = self._verifier.at_once(holding, holding.metadata_blob) if holding else None
-        if holding is None or holding.metadata_blob is None or path is None:
+        kept = self._verifier.at_once(holding, holding.metadata_blob) if holding else None
+        if holding is None or holding.metadata_blob is None or kept is None:
             return None
         self._renderer.refresh(ask.project, holding.origin)
         place = self._blobs[holding.origin].place
-        return FileAnswer(path, holding.metadata_blob, 0, ask.filename, place)
+        return FileAnswer(kept.path, holding.metadata_blob, 0, ask.filename, place, kept.data)
 
     def _admitted_at_once(self, policy: Policy, ask: ArtifactAsk) -> Holding | None:
         now = self._clock.now()

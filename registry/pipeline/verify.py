@@ -21,6 +21,7 @@ from pathlib import Path
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import IntegrityFailed, RegistryError, Unavailable
 from registry.model.artifacts import STRONG, Digest, Holding
+from registry.model.blobs import Blob
 from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Adoptions, Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
@@ -75,9 +76,8 @@ class Verifier:
             return None
         return await self._blobs[holding.origin].find(holding.blob)
 
-    def at_once(self, holding: Holding, blob: str | None) -> Path | None:
-        """Where those of its bytes lie (the file's, or its metadata's), as far as that is known without
-        waiting."""
+    def at_once(self, holding: Holding, blob: str | None) -> Blob | None:
+        """Those of its bytes (the file's, or its metadata's), as far as that is known without waiting."""
         return None if blob is None else self._blobs[holding.origin].at_once(blob)
 
     def fetch(self, holding: Holding, source: Source, revision: str) -> Flight:

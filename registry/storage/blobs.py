@@ -20,12 +20,14 @@ from pathlib import Path
 import apsw
 
 from registry.errors import RegistryError, Unavailable
+from registry.model.blobs import Blob
 from registry.model.events import Event, Kind
 from registry.model.ports import Clock
 from registry.storage.database import Database
 from registry.storage.durable import digest_of, read_whole
 from registry.storage.editions import SharedEditions
 from registry.storage.looks import Look, Looks, first_look_at, look_at, look_of
+from registry.storage.small_files import SMALL, SmallFiles
 from registry.storage.staging import FileStaging
 from registry.storage.volume import Volume
 
@@ -53,6 +55,9 @@ class Blobs:
         self._clock = clock
         self._alarm = alarm
         self._looks = Looks(volume.key, database)
+        self._small = SmallFiles()
+        self._doubted: set[str] = set()
+        """Blobs whose bytes were not the right ones when they were read last."""
         self._checks: dict[str, asyncio.Task[bool]] = {}
         self._is_failing = False
         """Whether the disk failed, and nothing was kept since."""
@@ -82,6 +87,8 @@ class Blobs:
             await self._volume.identified()
             await self._volume.quickly(self._volume.require_identity)
             return None
+        if sha256 in self._doubted:
+            return path if await self._checked(sha256, path, look) else None
         if trusted is not None and trusted[1] == look:
             return path
         if self._looks.recorded(sha256) == look:
@@ -89,19 +96,34 @@ class Blobs:
             return path
         return path if await self._checked(sha256, path, look) else None
 
-    def at_once(self, sha256: str) -> Path | None:
-        """Where a blob lies that was found before and looks as it did then; None for what takes a closer
-        look, or a volume that may hang."""
+    def at_once(self, sha256: str) -> Blob | None:
+        """A blob that was found before and looks as it did then; None for what takes a closer look, or a
+        volume that may hang."""
         trusted = self._looks.get(sha256)
         if trusted is None or not self._volume.local:
             return None
         self.note_use(sha256)
+        path, look = trusted
         try:
-            if look_at(trusted[0]) != trusted[1]:
+            if look_at(path) != look:
                 return None
+            if look[0] > SMALL:
+                return Blob(path)
+            data = self._small.get(sha256) or self._read(sha256, path)
         except OSError:
             return None
-        return trusted[0]
+        return None if data is None else Blob(path, data)
+
+    def _read(self, sha256: str, path: Path) -> bytes | None:
+        """The bytes of a small blob, to be kept in memory; None where they are others than they should be:
+        then whoever looks next has them checked."""
+        data = read_whole(path)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            self._looks.forget(sha256)
+            self._doubted.add(sha256)
+            return None
+        self._small.keep(sha256, data)
+        return data
 
     async def put(self, data: bytes) -> str:
         """A small blob in one go; gives its sha256."""
@@ -203,6 +225,7 @@ class Blobs:
 
     async def _check(self, sha256: str, path: Path, look: Look) -> bool:
         actual = await self._volume.run(lambda: digest_of(path, "sha256"), work=look[0])
+        self._doubted.discard(sha256)
         if actual != sha256:
             await self._condemn(sha256, path)
             return False

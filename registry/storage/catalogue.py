@@ -45,6 +45,8 @@ _PAGE_LOOKED = (
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
 # The row itself is always read, so no other process can make this stale; making the value of it costs more.
 _decoded = lru_cache(maxsize=4_096)(looked_holding_of)
+_REMEMBERED = 4_096
+"""Rows that are not even read again while no table changes."""
 
 
 class Catalogue:
@@ -52,6 +54,9 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._remembered: dict[tuple[Project, str], Holding] = {}
+        """Rows as of edition `_read_at` of the tables."""
+        self._read_at = database.changes.now()
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """What is known of one file."""
@@ -64,10 +69,19 @@ class Catalogue:
         return None if listed is None else looked(listed, pages[0][3:])
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
-        """A file that has a row of its own, as every file has that ever came in; without waiting, by a point
-        look-up on the local disk."""
-        row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
-        return None if row is None else _decoded(project, row)
+        """A file that has a row of its own, as every file has that ever came in; without waiting: remembered
+        while no table changes, else by a point look-up on the local disk."""
+        edition = self._database.changes.now()
+        if edition != self._read_at or len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+            self._read_at = edition
+        found = self._remembered.get((project, filename))
+        if found is None:
+            row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
+            if row is None:
+                return None
+            found = self._remembered[project, filename] = _decoded(project, row)
+        return found
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""

@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 import apsw
 
 from registry.errors import Unavailable
+from registry.model.editions import OwnEdition
+from registry.model.ports import Edition
 from registry.storage.connections import connect, newest_row, prepare, unavailable, unusable
 from registry.storage.log_head import LogHead
 from registry.storage.pool import Pool
@@ -46,10 +48,12 @@ LONGEST_SCAN = 60.0
 class Database:
     """The appliance's SQLite file; `open` it, `close` it. Used from one event loop."""
 
-    def __init__(self, path: Path, writing: apsw.Connection, head: LogHead) -> None:
+    def __init__(self, path: Path, writing: apsw.Connection, head: LogHead, changes: Edition) -> None:
         self._path = path
         self._head = head
-        self._writer = Writer(path, writing, head)
+        self.changes = changes
+        """Raised by each commit, of whichever process, that changed more than the log."""
+        self._writer = Writer(path, writing, head, changes)
         self._reading = connect(path, readonly=True)
         self._cursor = self._reading.cursor()
         self._scans = Pool("the database", _SCAN_THREADS)
@@ -59,15 +63,18 @@ class Database:
         self._opened: list[apsw.Connection] = []
 
     @classmethod
-    def open(cls, path: Path, *, busy_ms: int = _BUSY_MS) -> Database:
-        """Check, migrate and open. Blocks; raises ConfigurationError (see `connections.prepare`)."""
+    def open(cls, path: Path, changes: Edition | None = None, *, busy_ms: int = _BUSY_MS) -> Database:
+        """Check, migrate and open. Blocks; raises ConfigurationError (see `connections.prepare`).
+
+        `changes` is shared by all processes that write to the file.
+        """
         try:
             head = LogHead(path)
         except OSError as error:
             raise unusable(path, error) from error
         writing = prepare(path, busy_ms=busy_ms, row=head.row)
         head.reached(newest_row(writing))
-        return cls(path, writing, head)
+        return cls(path, writing, head, changes or OwnEdition())
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """The rows of a point look-up, on the caller's (the loop's) thread. Raises Unavailable.
@@ -94,11 +101,12 @@ class Database:
         self.tell(job, ending(future))
         return future
 
-    def tell(self, job: Job[Any], told: Told) -> None:
+    def tell(self, job: Job[Any], told: Told, *, appends: bool = False) -> None:
         """The same for whoever is to be called at its end, in that very turn of the loop: `told` must not
-        raise. Raises Unavailable when nothing can be written any more."""
+        raise. A job that `appends` does nothing else than that, to the log. Raises Unavailable when nothing
+        can be written any more."""
         self._hand_over()
-        self._writer.put(Ticket(job, asyncio.get_running_loop(), told))
+        self._writer.put(Ticket(job, asyncio.get_running_loop(), told, appends))
 
     def post(self, job: Job[object]) -> None:
         """Run a job with the next commit, or one of its own if there is none soon, without waiting.

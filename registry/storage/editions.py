@@ -12,13 +12,13 @@ import mmap
 import os
 import threading
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from zlib import crc32
 
 from registry.model.names import Project
 
-_NAMED = ("policy", "people", "offline")
+_NAMED = ("policy", "people", "offline", "tables")
 _SHARED = 1 << 16
 """Words that projects share by a hash, and files: a neighbour's change costs one more look, nothing else."""
 _WORD = 8
@@ -41,7 +41,7 @@ class SharedEditions:
         # Aligned words of a memoryview are read and written whole.
         self._words = memoryview(self._map).cast("Q")
         self._turn = threading.Lock()
-        self.policy, self.people, self.offline = (Word(self, index) for index in range(len(_NAMED)))
+        self.policy, self.people, self.offline, self.tables = map(partial(Word, self), range(len(_NAMED)))
         self.documents = ProjectWords(self, _DOCUMENTS)
         """Raised when another document of a project is kept, or none any more."""
         self.rows = ProjectWords(self, _ROWS)

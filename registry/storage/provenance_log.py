@@ -63,7 +63,9 @@ class ProvenanceLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._gathering = Gathering(
-            lambda bodies, told: database.tell(lambda connection: _append_all(connection, bodies), told)
+            lambda bodies, told: database.tell(
+                lambda connection: _append_all(connection, bodies), told, appends=True
+            )
         )
 
     def begin(self, event: Event, told: Told) -> None:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import apsw
 
 from registry.errors import Unavailable
+from registry.model.ports import Edition
 from registry.storage.connections import newest_row, unavailable
 from registry.storage.lock_holders import lock_holder
 from registry.storage.log_head import LogHead
@@ -47,6 +48,8 @@ class Ticket:
     job: Job[Any]
     loop: asyncio.AbstractEventLoop | None = None
     told: Told | None = None
+    appends: bool = False
+    """Whether it does nothing but append to the log: then what others remember of the tables still counts."""
     result: Any = None
     failure: Exception | None = None
 
@@ -54,7 +57,10 @@ class Ticket:
 class Writer:
     """The one thread of this process that writes."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, head: LogHead) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, head: LogHead, changes: Edition) -> None:
+        """`changes` is raised by each commit that changed a table."""
+        changes.bump()  # whoever wrote before may have died before it could
+        self._changes = changes
         self._path = path
         self._head = head
         self._connection = connection
@@ -114,6 +120,8 @@ class Writer:
                 self._attempt(ticket)
             row = newest_row(connection)
             connection.execute("COMMIT")
+            if not all(ticket.appends for ticket in batch):
+                self._changes.bump()
             self._head.reached(row)
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             failure = unavailable(error) if isinstance(error, apsw.Error) else error

@@ -154,7 +154,8 @@ class AtHand:
             found = self._gateway.metadata_at_once(ask)
             if found is None:
                 return None
-            return bytes_reply(request, f'"{found.sha256}"', read_small(found.path), cache_control(request))
+            body = read_small(found.path) if found.data is None else found.data
+            return bytes_reply(request, f'"{found.sha256}"', body, cache_control(request))
         handing = self._gateway.file_at_once(ask, client)
         if handing is None:
             return None

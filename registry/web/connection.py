@@ -149,13 +149,14 @@ class Connection(web.RequestHandler):
         if failure is not None:
             self._give_back(turn)
             return
+        data, span = delivery.file.data, delivery.span
         try:
-            if delivery.span.length > SMALL:
+            if data is None and span.length > SMALL:
                 file = open_file(delivery.file.path)
                 head, _ = delivery.reply.encoded(last=turn.message.should_close)
                 self._send_file(turn, transport, head, file, delivery.span)
                 return
-            body = read_span(delivery.file.path, delivery.span)
+            body = read_span(delivery.file.path, span) if data is None else data[span.start : span.stop]
         except RegistryError:
             self._give_back(turn)
             return

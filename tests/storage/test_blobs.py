@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from registry.errors import IntegrityFailed, Unavailable
+from registry.model.blobs import Blob
 from registry.storage import blobs as blobs_module
 from registry.storage import durable
+from registry.storage.small_files import SMALL
 from tests.specimens import Storage, opened, sha
 
 DATA = b"the bytes of a wheel" * 1_000
@@ -83,6 +85,41 @@ async def test_damage_that_no_stat_shows_is_found_when_we_read_the_blob_ourselve
     flip_in_silence(blob)
     assert await storage.blobs.read(SHA256) is None
     assert len(await storage.alarms()) == 1
+
+
+async def test_damage_that_no_stat_shows_is_found_when_a_small_blob_is_read_into_memory(
+    storage: Storage, blob: Path
+) -> None:
+    flip_in_silence(blob)
+    assert storage.blobs.at_once(SHA256) is None
+    assert await storage.blobs.find(SHA256) is None
+    assert len(await storage.alarms()) == 1
+    assert not blob.exists()
+    await storage.blobs.put(DATA)
+    assert storage.blobs.at_once(SHA256) == Blob(blob, DATA)
+
+
+async def test_a_small_blob_is_read_once_as_long_as_its_file_looks_the_same(
+    storage: Storage, blob: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def reading(path: Path) -> bytes:
+        read.append(path)
+        return durable.read_whole(path)
+
+    monkeypatch.setattr(blobs_module, "read_whole", reading)
+    for _ in range(3):
+        assert storage.blobs.at_once(SHA256) == Blob(blob, DATA)
+    assert read == [blob]
+    replace(blob)
+    assert storage.blobs.at_once(SHA256) is None
+
+
+async def test_a_large_blob_stays_on_the_disk(storage: Storage) -> None:
+    data = b"x" * (SMALL + 1)
+    sha256 = await storage.blobs.put(data)
+    assert storage.blobs.at_once(sha256) == Blob(storage.volume.blob(sha256), None)
 
 
 async def test_a_missing_blob_is_missing_and_no_alarm(storage: Storage, blob: Path) -> None:

@@ -11,6 +11,8 @@ import apsw
 import pytest
 
 from registry.errors import ConfigurationError, NotFound, Unavailable
+from registry.model.editions import OwnEdition
+from registry.model.events import Kind
 from registry.storage import connections
 from registry.storage.catalogue import _ONE_LOOKED, Catalogue
 from registry.storage.connections import connect, migrate
@@ -119,6 +121,52 @@ async def test_reads_go_on_while_another_program_holds_the_lock_which_the_journa
     assert lock_holder(tmp_path / "registry.db") is None
     assert await log.record(event()) == 2
     database.close()
+
+
+async def test_a_commit_that_changes_a_table_raises_the_edition_and_one_of_the_log_alone_does_not(
+    tmp_path: Path,
+) -> None:
+    changes = OwnEdition()
+    database = Database.open(tmp_path / "registry.db", changes)
+    seen = [changes.now()]
+    await ProvenanceLog(database).record(event())
+    seen.append(changes.now())
+    await database.write(lambda connection: set_fact(connection, "one"))
+    seen.append(changes.now())
+    database.close()
+    Database.open(tmp_path / "registry.db", changes).close()  # after one that died before it could raise it
+    seen.append(changes.now())
+    assert seen == [1, 1, 2, 3]
+
+
+async def test_what_another_process_changed_is_seen_in_what_is_remembered(tmp_path: Path) -> None:
+    """Two processes share the file and the edition; each remembers the rows that it gave."""
+    changes = OwnEdition()
+    databases = [Database.open(tmp_path / "registry.db", changes) for _ in range(2)]
+    one, other = map(Catalogue, databases)
+    await one.remember(FOO, [artifact("foo-1.0.tar.gz")], "public", NOW)
+    for number in range(3):
+        blob = f"{number}" * 64
+        await one.hold(FOO, "foo-1.0.tar.gz", blob, 5, event(Kind.INGEST))
+        for catalogue in (other, one, other):
+            found = catalogue.at_once(FOO, "foo-1.0.tar.gz")
+            assert found is not None
+            assert found.blob == blob
+    for database in databases:
+        database.close()
+
+
+async def test_a_row_is_not_read_again_while_no_table_changes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, log = Catalogue(database), ProvenanceLog(database)
+    await catalogue.remember(FOO, [artifact("foo-1.0.tar.gz")], "public", NOW)
+    await catalogue.hold(FOO, "foo-1.0.tar.gz", "a" * 64, 5, event(Kind.INGEST))
+    first = catalogue.at_once(FOO, "foo-1.0.tar.gz")
+    assert first is not None
+    await log.record(event())
+    monkeypatch.setattr(database, "rows", lambda *_: pytest.fail("it was read again"))
+    assert catalogue.at_once(FOO, "foo-1.0.tar.gz") is first
 
 
 async def test_what_nobody_waits_for_is_written_once_the_lock_is_gone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from registry.model.artifacts import Digest, Holding
+from registry.model.blobs import Blob
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.warehouse import Kept, Taken, Verified
@@ -70,7 +71,7 @@ class Blobs(Protocol):
     async def find(self, sha256: str) -> Path | None:
         """Where the blob lies, if it is here and has the size it had when committed."""
 
-    def at_once(self, sha256: str) -> Path | None:
+    def at_once(self, sha256: str) -> Blob | None:
         """The same without waiting, where that can be done; None says nothing."""
 
     def note_use(self, sha256: str) -> None:
