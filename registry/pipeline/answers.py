@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from registry.model.ports import Place
 from registry.pipeline.flight import Flight, Landed
@@ -13,8 +14,7 @@ Told = Callable[[int, Exception | None], None]
 """Called on the loop with the number of a row in the log once it is durable, or with why it isn't."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileAnswer:
+class FileAnswer(msgspec.Struct, frozen=True):
     """Verified bytes that are here; the delivery is in the log already."""
 
     path: Path
@@ -27,8 +27,7 @@ class FileAnswer:
     """All of the bytes, where they are few and in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handing:
+class Handing(msgspec.Struct, frozen=True):
     """Verified bytes that are here. Before the last of them is sent, `record(told)` must have been called and
     have told a number instead of a failure: then the delivery is in the log."""
 
@@ -36,8 +35,7 @@ class Handing:
     record: Callable[[Told], None]
 
 
-@dataclass(frozen=True, slots=True)
-class FlightAnswer:
+class FlightAnswer(msgspec.Struct, frozen=True):
     """Bytes on their way in; `record(sha256)` must have been awaited before the last of them is sent."""
 
     flight: Flight
@@ -47,16 +45,14 @@ class FlightAnswer:
     record: Callable[[str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class FactsAnswer:
+class FactsAnswer(msgspec.Struct, frozen=True):
     """What is known of a file that isn't here yet, for a HEAD, which never fetches."""
 
     size: int
     sha256: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BytesAnswer:
+class BytesAnswer(msgspec.Struct, frozen=True):
     """A small verified document (core metadata)."""
 
     body: bytes

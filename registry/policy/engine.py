@@ -34,6 +34,10 @@ class ArtifactRules:
     revision: str
     mode: str
     judges: tuple[Judge, ...]
+    of_names: tuple[Judge, ...]
+    """Those of them that have something to say about names."""
+    of_files: tuple[Judge, ...]
+    """Those that have something to say about single files."""
     looks: bool
     """Whether a file can't be let in before somebody has looked at who built it."""
 
@@ -44,38 +48,43 @@ class ArtifactRules:
 
     def decide_name(self, now: datetime) -> Decision:
         """The project as a whole."""
-        return self._decision(Subject(project=self.project), (judge.on_name(now) for judge in self.judges))
+        return self._decision(Subject(project=self.project), self._named(now))
 
     def decide(self, artifact: Artifact, first_seen: datetime | None, now: datetime) -> Decision:
         """One file: what is said against its project, and against itself.
 
         `first_seen` is when we first knew of the file, None for now.
         """
-        return self.deciding(now)(artifact, first_seen)
+        return self._decide(artifact, first_seen, now, self._named(now))
 
     def deciding(self, now: datetime) -> Callable[[Artifact, datetime | None], Decision]:
         """`decide` at one moment, for many files: what is said against their project is found out once."""
-        named = [said for judge in self.judges if (said := judge.on_name(now)) is not None]
-        asked = [j.on_artifact for j in self.judges if type(j).on_artifact is not Judge.on_artifact]
-
-        def decide(artifact: Artifact, first_seen: datetime | None) -> Decision:
-            said = [found for ask in asked if (found := ask(artifact, first_seen, now)) is not None]
-            subject = Subject(project=self.project, version=artifact.version, filename=artifact.filename)
-            objections = (*named, *said)
-            return Decision(subject=subject, revision=self.revision, mode=self.mode, objections=objections)
-
-        return decide
+        named = self._named(now)
+        return lambda artifact, first_seen: self._decide(artifact, first_seen, now, named)
 
     def suspects(self, artifacts: Sequence[Artifact], now: datetime) -> frozenset[str]:
         """Names of those of many files that `decide` might refuse; one too many does no harm. Of the others
         nothing is said that is enforced, but what is said of their project."""
-        asked = (judge for judge in self.judges if type(judge).on_artifact is not Judge.on_artifact)
-        return frozenset(a.filename for judge in asked for a in judge.suspects(artifacts, now))
+        return frozenset(a.filename for judge in self.of_files for a in judge.suspects(artifacts, now))
 
     def decide_publication(self, version: str, known_public: bool, now: datetime) -> Decision:
         """A private upload under this name. `known_public`: the name was seen upstream."""
         subject = Subject(project=self.project, version=version)
         return self._decision(subject, (j.on_publication(version, known_public, now) for j in self.judges))
+
+    def _named(self, now: datetime) -> list[Objection]:
+        return [said for judge in self.of_names if (said := judge.on_name(now)) is not None]
+
+    def _decide(
+        self, artifact: Artifact, first_seen: datetime | None, now: datetime, named: Sequence[Objection]
+    ) -> Decision:
+        said = [
+            found
+            for judge in self.of_files
+            if (found := judge.on_artifact(artifact, first_seen, now)) is not None
+        ]
+        subject = Subject(project=self.project, version=artifact.version, filename=artifact.filename)
+        return Decision(subject=subject, revision=self.revision, mode=self.mode, objections=(*named, *said))
 
     def _decision(self, subject: Subject, said: Iterable[Objection | None]) -> Decision:
         objections = tuple(objection for objection in said if objection is not None)
@@ -166,6 +175,8 @@ class Policy:
             revision=self.revision,
             mode=book.mode,
             judges=judges,
+            of_names=tuple(judge for judge in judges if type(judge).on_name is not Judge.on_name),
+            of_files=tuple(judge for judge in judges if type(judge).on_artifact is not Judge.on_artifact),
             looks=book.mode != "observe" and any(judge.looks for judge in judges),
         )
         turns = rules.turns

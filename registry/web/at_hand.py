@@ -8,9 +8,9 @@ error, an objection, credentials that must be checked, a file that must be fetch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 
+import msgspec
 from aiohttp import hdrs
 
 from registry.model.asks import ArtifactAsk, IndexAsk
@@ -36,12 +36,8 @@ from registry.web.replies import (
 )
 from registry.web.site import Site
 
-_NOT_PLAIN = (hdrs.EXPECT, hdrs.UPGRADE)
-"""Headers that ask for more than an answer."""
 
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A file to be sent: begin the record, wait for it, then send the head and that part of the file."""
 
     reply: Reply
@@ -50,8 +46,7 @@ class Delivery:
     record: Callable[[Told], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
+class Filed(msgspec.Struct, frozen=True):
     """A large index: the head, and the local file that follows it."""
 
     reply: Reply
@@ -62,8 +57,7 @@ class Filed:
 Found = Reply | Filed | Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """What is at hand for a request, and what it counts as."""
 
     what: Found
@@ -106,7 +100,8 @@ class AtHand:
         if (
             self._is_behind()
             or not request.path.startswith("/")
-            or any(name in headers for name in _NOT_PLAIN)
+            or hdrs.EXPECT in headers
+            or hdrs.UPGRADE in headers
         ):
             return None
         name, _, below = self._site.below(request.path)[1:].partition("/")

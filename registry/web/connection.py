@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
@@ -112,8 +112,9 @@ class Connection(web.RequestHandler):
             if given is None:
                 return False
             turn = _Turn(message, given, waiter)
-            if isinstance(given.what, Delivery):
-                given.what.record(lambda _, failure: self._recorded(turn, failure))
+            delivery = given.what
+            if isinstance(delivery, Delivery):
+                delivery.record(lambda _, failure: self._recorded(turn, delivery, failure))
                 self._begin()
                 self._waiter = None
                 return True
@@ -139,9 +140,8 @@ class Connection(web.RequestHandler):
         self._request_in_progress = True  # a stop waits for it
         self._door.began(self.transport)
 
-    def _recorded(self, turn: _Turn, failure: Exception | None) -> None:
+    def _recorded(self, turn: _Turn, delivery: Delivery, failure: Exception | None) -> None:
         """The delivery is in the log, or could not be written there."""
-        delivery = cast("Delivery", turn.given.what)
         transport = self.transport
         if transport is None:
             self._end(turn)
@@ -150,17 +150,16 @@ class Connection(web.RequestHandler):
             self._give_back(turn)
             return
         data, span = delivery.file.data, delivery.span
+        head, _ = delivery.reply.encoded(last=turn.message.should_close)
         try:
             if data is None and span.length > SMALL:
-                file = open_file(delivery.file.path)
-                head, _ = delivery.reply.encoded(last=turn.message.should_close)
-                self._send_file(turn, transport, head, file, delivery.span)
+                self._send_file(turn, transport, head, open_file(delivery.file.path), span)
                 return
             body = read_span(delivery.file.path, span) if data is None else data[span.start : span.stop]
         except RegistryError:
             self._give_back(turn)
             return
-        transport.write(b"".join(delivery.reply._replace(body=body).encoded(last=turn.message.should_close)))
+        transport.write(head + body)
         self._end(turn)
 
     def _send_file(

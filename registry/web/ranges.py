@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+import msgspec
 from aiohttp import hdrs
 
 from registry.web.heads import Head
@@ -12,8 +12,7 @@ from registry.web.heads import Head
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """The bytes to send: from `start` up to, not including, `stop`."""
 
     start: int
