@@ -13,7 +13,7 @@ import msgspec
 from registry.model.artifacts import Artifact
 from registry.model.names import Project
 
-IN_MEMORY = 4 * 1024 * 1024
+IN_MEMORY = 1024 * 1024
 """Bytes of a body up to which it is held in memory; larger ones lie in files."""
 
 

@@ -66,7 +66,7 @@ class Preparer:
         """What comes of the current document, and that one's digest."""
         read = partial(self._freshness.document, project, current.currency.origin)
         document = current.document or await read()
-        if document is current.document or len(document.body) <= LARGE or not self._turns.locked():
+        if document is current.document or not _is_large(document) or not self._turns.locked():
             return document.sha256, await self.prepare(project, document, wanted, root)
         del document  # fifty that wait would be a hundred megabytes: it is read again when its turn has come
         async with self._turns:
@@ -85,7 +85,7 @@ class Preparer:
     ) -> Prepared:
         """What comes of a document; a large one waits for its turn."""
         make = partial(self._prepared, project, document, wanted, root, filtered=filtered, learns=learns)
-        if len(document.body) <= LARGE:
+        if not _is_large(document):
             return await make()
         async with self._turns:
             return await make()
@@ -99,12 +99,12 @@ class Preparer:
         offers: Iterable[Offer],
     ) -> Rendition | None:
         """A rendered index that offers the metadata of more of its files; None where its body is gone."""
+        amend = partial(with_offers, project, rendition, shown, revision, offers, self._scratch)
         try:
-            return _own(
-                await asyncio.to_thread(
-                    with_offers, project, rendition, shown, revision, offers, self._scratch
-                )
-            )
+            if rendition.size <= LARGE:
+                return _own(await asyncio.to_thread(amend))
+            async with self._turns:
+                return _own(await asyncio.to_thread(amend))
         except OSError:
             return None
 
@@ -138,7 +138,7 @@ class Preparer:
             learns=learns,
         )
         rules = policy.artifact_rules(project)
-        if not document.path and len(document.body) <= LARGE:
+        if not _is_large(document):
             return _owning(prepare(job, rules))
         packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
         del job, known
@@ -150,6 +150,10 @@ class Preparer:
         except DocumentLost:
             await self._freshness.forget(project)
             raise
+
+
+def _is_large(document: Document) -> bool:
+    return bool(document.path) or len(document.body) > LARGE
 
 
 def _owning(prepared: Prepared) -> Prepared:

@@ -14,7 +14,7 @@ import msgspec
 from registry.errors import NotFound, Refused
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Event, Kind
-from registry.model.indexes import IN_MEMORY, Document, Rendition
+from registry.model.indexes import Document, Rendition
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProjectEditions, ProvenanceLog, Refusals, Shelf
 from registry.pipeline.freshness import Current, Freshness
@@ -26,6 +26,8 @@ from registry.pipeline.resolve import Resolver
 from registry.pipeline.shelved import Shelved, is_whole, weight
 from registry.pipeline.singleflight import Flights
 
+AMENDED = 4 * 1024 * 1024
+"""Bytes of an index up to which what is offered since then is put into it; a larger one is rendered anew."""
 ALARMS_SHOWN = 20
 """Sentences a document's alarm event carries at most."""
 
@@ -184,7 +186,7 @@ class Renderer:
     ) -> Shelved | None:
         """What is on the shelf with what was offered since then; None where that isn't all that changed."""
         entry, shown = self._sound(key, sha256), wanted.representation
-        if entry is None or shown is None or entry.rendition is None or entry.rendition.size > IN_MEMORY:
+        if entry is None or shown is None or entry.rendition is None or entry.rendition.size > AMENDED:
             return None
         offers = self._offers.since(project, entry.edition, edition)
         if not offers:

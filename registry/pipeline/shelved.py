@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 
 from registry.model.decisions import Refusal
-from registry.model.indexes import IN_MEMORY, Rendition
+from registry.model.indexes import Rendition
 
 FILE_SHARE = 16
 """A rendition in a file takes as much of the shelf as one of a sixteenth in memory."""
+
+KEPT = 4 * 1024 * 1024
+"""Bytes of a packed body up to which it outlives the process: so much is read again before it is believed."""
 
 
 class Shelved(msgspec.Struct, frozen=True):
@@ -38,7 +41,7 @@ def encoded(entry: object) -> tuple[bytes, str] | None:
     if not isinstance(entry, Shelved):
         return None
     path = entry.rendition.path if entry.rendition is not None else ""
-    if path and entry.rendition is not None and entry.rendition.packed > IN_MEMORY:
+    if path and entry.rendition is not None and entry.rendition.packed > KEPT:
         return None
     return msgspec.msgpack.encode(entry), path
 

@@ -23,7 +23,7 @@ VERSIONS = 60
 def add_large(gateway: Appliance, name: str) -> None:
     for minor in range(VERSIONS):
         tarball = make_tarball(name, f"1.{minor}.0")
-        tarball.manifest = {**tarball.manifest, "readme": f"{minor}" * (IN_MEMORY // VERSIONS)}
+        tarball.manifest = {**tarball.manifest, "readme": f"{minor}" * (4 * IN_MEMORY // VERSIONS)}
         gateway.upstream.add(tarball)
 
 
