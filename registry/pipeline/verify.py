@@ -1,7 +1,7 @@
 """One flight a file: fetched, verified, looked into, kept; clients follow it and outlive nothing.
 
-    stage → digest and size → fsync, rename, fsync directory → a look inside → row and log, one commit
-    → the last bytes
+    stage → digest and size → fsync, rename, fsync directory → a look inside → row, log and the deliveries to
+    those who wait, one commit → the last bytes
 
 A follower may send what has arrived so far, but never the last `HELD_BACK` bytes before the flight has
 landed: no client ever holds a complete file that wasn't verified, recorded and kept.
@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from registry.ecosystems import ECOSYSTEMS
@@ -162,12 +161,14 @@ class Verifier:
     async def _bring(self, flight: Flight, holding: Holding, source: Source, revision: str) -> Landed:
         artifact, expected = holding.artifact, _expected(holding)
         vouching = asyncio.ensure_future(self._vouched(holding))  # beside the download, not before it
-        async with _ended(vouching):
+        try:
             came, origin = await self._adopted(holding, expected), "the volume"
             if came is None:
                 came = await self._fetched(flight, holding, expected, source, vouching)
                 origin = source.name
             verdict = await vouching
+        finally:
+            await _end(vouching)
         found, metadata = await self._inspector.look(holding, came.path)
         computed = " ".join(map(str, came.digests))
         event = self._ingested(holding, came, origin, revision, {"computed": computed, **verdict})
@@ -291,14 +292,10 @@ def _tells_more(holding: Holding, metadata: str | None) -> bool:
     return metadata is not None and bool(offered) and metadata not in offered
 
 
-@asynccontextmanager
-async def _ended(task: asyncio.Future[Mapping[str, str]]) -> AsyncIterator[None]:
+async def _end(task: asyncio.Future[Mapping[str, str]]) -> None:
     """Leave nothing behind of a task whose result may no longer be wanted."""
-    try:
-        yield
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        elif not task.cancelled():
-            task.exception()  # marks it as seen
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    elif not task.cancelled():
+        task.exception()  # marks it as seen

@@ -117,13 +117,14 @@ class Database:
         self._writer.require_open()
         self._posted.append(Ticket(job))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_LINGER, self._hand_over)
+            self._timer = asyncio.get_running_loop().call_later(_LINGER, self._linger_no_more)
+
+    def _linger_no_more(self) -> None:
+        self._timer = None
+        self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give the writer what was posted."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Give the writer what was posted, if that didn't go with another commit."""
         posted, self._posted = self._posted, []
         for ticket in posted:
             self._writer.put(ticket)
@@ -167,6 +168,8 @@ class Database:
                 connection.close()
             except apsw.Error:  # still in use by a scan: it goes with the process
                 _LOG.debug("a scan outlived the database")
+        if self._timer is not None:
+            self._timer.cancel()
         self._hand_over()
         self._writer.close()
         self._head.close()

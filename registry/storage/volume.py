@@ -56,6 +56,9 @@ class Volume:
         """`key` is what the database remembers its id under, `title` what messages call it, `patience` the
         seconds after which it counts as hanging."""
         self.root = root
+        self.temp = root / "tmp"
+        """Where files lie until they get their final name."""
+        self._blobs = root / "blobs" / "sha256"
         self.key = key
         self.title = title
         self.local = False
@@ -161,14 +164,9 @@ class Volume:
         self.make(self.temp)
         return os.access(self.temp, os.W_OK | os.X_OK)
 
-    @property
-    def temp(self) -> Path:
-        """Where files lie until they get their final name."""
-        return self.root / "tmp"
-
     def blob(self, sha256: str) -> Path:
         """Where verified bytes lie."""
-        return self.root / "blobs" / "sha256" / sha256[:2] / sha256
+        return self._blobs.joinpath(sha256[:2], sha256)
 
     def document(self, ecosystem: str, name: str) -> Path:
         """Where a document lies; `name` is hex."""
