@@ -11,9 +11,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,6 +21,7 @@ from registry.model.editions import OwnProjectEditions
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.ports import Clock, Documents, Leases, ProjectEditions, Source
+from registry.pipeline.currency import Currency, Current, Learn
 from registry.pipeline.singleflight import Flights, NoOthers, Turn, leased
 
 PATIENCE = 1.0
@@ -37,42 +36,6 @@ REMEMBERED = 50_000
 """Projects whose state is kept in memory; the rest is read again from the kept documents."""
 
 journal = logging.getLogger("registry.freshness")
-
-
-@dataclass(slots=True)
-class Currency:
-    """How current the kept document of one project is. One object a project, shared by all its renditions."""
-
-    sha256: str | None
-    """Of the document; None while the source is believed to have none."""
-    origin: str
-    """Whose word it is: a name that is claimed, or given back, is asked for anew."""
-    checked: float
-    """Monotonic time of the last word from the source; may be negative for one kept over a restart."""
-    failed: float | None = None
-    """Monotonic time of the last failed attempt since."""
-    failure: RegistryError | None = None
-    edition: int = 0
-    """Of the project's documents when this was found out; with another one it is found out anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """What a door gets: the state, and the document where it is at hand anyway."""
-
-    currency: Currency
-    document: Document | None
-    state: str
-    """`HIT`, `MISS` (just fetched), `REVALIDATED`, `STALE` (asked in vain) or `OFFLINE` (not asked)."""
-    age: int
-    """Seconds since the source last confirmed it."""
-
-
-class Learn(Protocol):
-    """Called with every new document before anyone is served from it."""
-
-    async def __call__(self, document: Document) -> None:
-        """Keep what the document says in the catalogue. Raises SourceFailed for one that can't be read."""
 
 
 class Freshness:
@@ -122,16 +85,12 @@ class Freshness:
         currency = await self._recall(project, origin)
         now = self._clock.monotonic()
         if currency is None:
-            currency = await self._flights.join(
-                (project, origin), lambda: self._ask(project, origin, source, learn, None)
-            )
+            currency = await self._asked(project, origin, source, learn, None)
             return self._give(project, currency, "MISS")
         if currency.sha256 is None:
             if now - currency.checked <= ABSENT_FOR:
                 raise NotFound(f"{source.name} has no project '{project.name}'.")
-            currency = await self._flights.join(
-                (project, origin), lambda: self._ask(project, origin, source, learn, currency)
-            )
+            currency = await self._asked(project, origin, source, learn, currency)
             return self._give(project, currency, "MISS")
         age = now - currency.checked
         if age <= self._fresh_for:
@@ -155,9 +114,7 @@ class Freshness:
     async def confirmed(self, project: Project, origin: str, source: Source, learn: Learn) -> Current:
         """The document as the source has it now. Raises what the source raises; what is kept stays."""
         currency = await self._recall(project, origin)
-        currency = await self._flights.join(
-            (project, origin), lambda: self._ask(project, origin, source, learn, currency)
-        )
+        currency = await self._asked(project, origin, source, learn, currency)
         return self._give(project, currency, "REVALIDATED")
 
     async def kept(self, project: Project, origin: str) -> Currency | None:
@@ -232,6 +189,14 @@ class Freshness:
             return currency
         return await self._ask(project, origin, source, learn, currency)
 
+    async def _asked(
+        self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
+    ) -> Currency:
+        """Asked now, once for all who ask meanwhile."""
+        return await self._flights.join(
+            (project, origin), lambda: self._ask(project, origin, source, learn, currency)
+        )
+
     async def _ask(
         self, project: Project, origin: str, source: Source, learn: Learn, currency: Currency | None
     ) -> Currency:
@@ -258,8 +223,7 @@ class Freshness:
             currency = Currency(document.sha256, origin, checked, edition=edition)
         elif checked <= currency.checked + _SAME_WORD:
             return None
-        currency.sha256, currency.checked, currency.edition = document.sha256, checked, edition
-        currency.failed = currency.failure = None
+        currency.confirm(document.sha256, checked, edition)
         self._remember(project, currency)
         return currency
 
@@ -294,13 +258,7 @@ class Freshness:
         self._keep_at_hand(project, document)
         if currency is None:
             currency = Currency(document.sha256, origin, now)
-        currency.sha256, currency.checked, currency.failed, currency.failure = (
-            document.sha256,
-            now,
-            None,
-            None,
-        )
-        currency.edition = edition
+        currency.confirm(document.sha256, now, edition)
         self._remember(project, currency)
         return currency
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import msgspec
 from registry.model.indexes import Document, Rendition, Representation
 from registry.model.names import Project
 from registry.model.ports import Attestations, Catalogue, Clock
-from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.currency import Current
+from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.large import DocumentLost
 from registry.pipeline.offers import Offer, with_offers
-from registry.pipeline.orders import Job, Prepared, Wanted
+from registry.pipeline.orders import Job, Prepared, Rules, Wanted
 from registry.pipeline.prepare import prepare, prepare_packed, unpack_prepared
 from registry.pipeline.workers import Workers
 
@@ -71,7 +73,7 @@ class Preparer:
         del document  # fifty that wait would be a hundred megabytes: it is read again when its turn has come
         async with self._turns:
             document = await read()
-            return document.sha256, await self._prepared(project, document, wanted, root)
+            return document.sha256, await self.prepare(project, document, wanted, root, has_turn=True)
 
     async def prepare(
         self,
@@ -82,13 +84,33 @@ class Preparer:
         *,
         filtered: bool = True,
         learns: bool = False,
+        has_turn: bool = False,
     ) -> Prepared:
-        """What comes of a document; a large one waits for its turn."""
-        make = partial(self._prepared, project, document, wanted, root, filtered=filtered, learns=learns)
-        if not _is_large(document):
-            return await make()
-        async with self._turns:
-            return await make()
+        """What comes of a document; a large one waits for its turn, unless its caller has that already."""
+        async with nullcontext() if has_turn or not _is_large(document) else self._turns:
+            policy: Policy = self._policy.current
+            job = Job(
+                project=project,
+                attested=await self._attestations.attested(project),
+                document=document,
+                origin=document.origin,
+                known=await self._catalogue.known(project),
+                root=root,
+                secret=self._secret,
+                signing_key=self._signing_key,
+                scratch=self._scratch,
+                missing_times=self._missing_times,
+                now=self._clock.now(),
+                wanted=wanted,
+                filtered=filtered,
+                learns=learns,
+            )
+            rules = policy.artifact_rules(project)
+            if not _is_large(document):
+                return _owning(prepare(job, rules))
+            packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
+            del job
+            return _owning(await self._elsewhere(project, packed, rules, in_file=bool(document.path)))
 
     async def amended(
         self,
@@ -108,45 +130,13 @@ class Preparer:
         except OSError:
             return None
 
-    async def _prepared(
-        self,
-        project: Project,
-        document: Document,
-        wanted: Wanted | None,
-        root: str,
-        *,
-        filtered: bool = True,
-        learns: bool = False,
-    ) -> Prepared:
-        policy: Policy = self._policy.current
-        known = await self._catalogue.known(project)
-        attested = await self._attestations.attested(project)
-        job = Job(
-            project=project,
-            attested=attested,
-            document=document,
-            origin=document.origin,
-            known=known,
-            root=root,
-            secret=self._secret,
-            signing_key=self._signing_key,
-            scratch=self._scratch,
-            missing_times=self._missing_times,
-            now=self._clock.now(),
-            wanted=wanted,
-            filtered=filtered,
-            learns=learns,
-        )
-        rules = policy.artifact_rules(project)
-        if not _is_large(document):
-            return _owning(prepare(job, rules))
-        packed = await asyncio.to_thread(msgspec.msgpack.encode, job)
-        del job, known
-        if not document.path:
-            return _owning(unpack_prepared(await self._workers.run(prepare_packed, packed, rules)))
+    async def _elsewhere(self, project: Project, packed: bytes, rules: Rules, *, in_file: bool) -> Prepared:
+        """What comes of a packed job in a worker process."""
+        if not in_file:
+            return unpack_prepared(await self._workers.run(prepare_packed, packed, rules))
         try:
             async with self._one_at_a_time:  # each takes a hundred megabytes of page cache and a processor
-                return _owning(unpack_prepared(await self._workers.run(prepare_packed, packed, rules)))
+                return unpack_prepared(await self._workers.run(prepare_packed, packed, rules))
         except DocumentLost:
             await self._freshness.forget(project)
             raise

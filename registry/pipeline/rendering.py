@@ -17,7 +17,8 @@ from registry.model.events import Event, Kind
 from registry.model.indexes import Document, Rendition
 from registry.model.names import Project
 from registry.model.ports import Catalogue, Clock, ProjectEditions, ProvenanceLog, Refusals, Shelf
-from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.currency import Current
+from registry.pipeline.freshness import Freshness
 from registry.pipeline.inforce import PolicyInForce
 from registry.pipeline.offers import Offers
 from registry.pipeline.orders import Prepared, Wanted

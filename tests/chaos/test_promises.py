@@ -15,7 +15,8 @@ import pytest
 
 from registry.app import sources
 from registry.model.artifacts import Artifact, Holding, strongest
-from registry.pipeline.freshness import Currency, Current, Freshness
+from registry.pipeline.currency import Currency, Current
+from registry.pipeline.freshness import Freshness
 from registry.pipeline.gateway import Gateway
 from registry.pipeline.verify import Verifier
 from registry.storage import pinning, staging

@@ -13,7 +13,8 @@ from hypothesis import given
 from registry.ecosystems import ECOSYSTEMS
 from registry.errors import NotFound, RegistryError, SourceFailed, SourceTimedOut, Unavailable
 from registry.model.indexes import Document
-from registry.pipeline.freshness import ABSENT_FOR, RETRY_AFTER_FAILURE, Current, Freshness
+from registry.pipeline.currency import Current
+from registry.pipeline.freshness import ABSENT_FOR, RETRY_AFTER_FAILURE, Freshness
 from tests.fakes import DocumentsInMemory, FixedClock
 from tests.pipeline.line import FRESH, Saying
 

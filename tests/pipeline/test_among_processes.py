@@ -17,8 +17,9 @@ from registry.model.artifacts import Holding
 from registry.model.editions import OwnProjectEditions
 from registry.model.events import Kind
 from registry.model.publications import Findings
+from registry.pipeline.currency import Current
 from registry.pipeline.flight import Flight
-from registry.pipeline.freshness import Current, Freshness
+from registry.pipeline.freshness import Freshness
 from registry.pipeline.inspector import Inspector
 from registry.pipeline.jobs import Jobs, Progress
 from registry.pipeline.singleflight import Turn

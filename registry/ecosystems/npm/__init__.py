@@ -9,17 +9,11 @@ from registry.ecosystems.npm.contents import inspect
 from registry.ecosystems.npm.index import read_index, settled_tags
 from registry.ecosystems.npm.locks import LOCK_FILES, read_lock
 from registry.ecosystems.npm.names import parse_name, parse_pattern, parse_range, version_key
+from registry.ecosystems.npm.negotiation import FULL, INSTALL, negotiate
 from registry.ecosystems.npm.paths import artifact_path, index_path, parse_ask
 from registry.ecosystems.npm.publication import parse_document, parse_upload
 from registry.ecosystems.npm.refusal import render_error, render_refusal
-from registry.ecosystems.npm.render import (
-    FULL,
-    INSTALL,
-    negotiate,
-    render_index,
-    render_manifest,
-    stream_index,
-)
+from registry.ecosystems.npm.render import render_index, render_manifest, stream_index
 from registry.model.ecosystem import Ecosystem
 
 

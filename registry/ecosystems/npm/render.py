@@ -15,13 +15,11 @@ import msgspec
 from registry.ecosystems.npm.entries import FIELDS, Fields, announced_signatures, moment, value
 from registry.ecosystems.npm.index import settled_tags
 from registry.ecosystems.npm.names import escaped_name
+from registry.ecosystems.npm.negotiation import INSTALL
 from registry.ecosystems.npm.paths import artifact_path
 from registry.model.artifacts import Artifact, Signature
 from registry.model.decisions import Refusal
 from registry.model.indexes import Index, Representation
-
-FULL = Representation("full", "application/json")
-INSTALL = Representation("install", "application/vnd.npm.install-v1+json")
 
 ABBREVIATED = frozenset(
     "name version deprecated dependencies optionalDependencies devDependencies "  # noqa: SIM905 - one text
@@ -44,13 +42,6 @@ _VERSIONS = object()
 
 _TOLD_REASONS = 10
 _TOLD_VERSIONS = 5
-
-
-def negotiate(accept: str | None) -> Representation:
-    """`install` for a client that prefers the abbreviated packument, else `full`; never a 406."""
-    weights = dict(_weight(part) for part in (accept or "").lower().split(","))
-    wanted = weights.get(INSTALL.content_type, 0.0)
-    return INSTALL if wanted > 0 and wanted >= weights.get(FULL.content_type, 0.0) else FULL
 
 
 def render_index(
@@ -188,17 +179,6 @@ def _message(held: Iterable[tuple[str, Refusal]]) -> str:
 def _listed(versions: Sequence[str]) -> str:
     more = len(versions) - _TOLD_VERSIONS
     return ", ".join(versions[:_TOLD_VERSIONS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _weight(part: str) -> tuple[str, float]:
-    media, *parameters = (piece.strip() for piece in part.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return media, float(parameter[2:])
-            except ValueError:
-                return media, 0.0
-    return media, 1.0
 
 
 def _text(text: str) -> msgspec.Raw:

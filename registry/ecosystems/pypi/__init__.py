@@ -10,12 +10,11 @@ from registry.ecosystems.pypi.gaps import fill_gaps, gap_path
 from registry.ecosystems.pypi.index import SOURCE_ACCEPT, read_index
 from registry.ecosystems.pypi.locks import LOCK_FILES, read_lock
 from registry.ecosystems.pypi.names import ECOSYSTEM, parse_name, parse_pattern, parse_range, version_key
+from registry.ecosystems.pypi.negotiation import REPRESENTATIONS, negotiate
 from registry.ecosystems.pypi.paths import artifact_path, index_path, parse_ask, source_path
 from registry.ecosystems.pypi.publication import adopt, parse_upload, project_of
 from registry.ecosystems.pypi.refusal import is_tombstone, render_error, render_refusal, tombstone_filename
 from registry.ecosystems.pypi.render import (
-    REPRESENTATIONS,
-    negotiate,
     offer_metadata,
     render_index,
     render_manifest,

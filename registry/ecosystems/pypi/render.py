@@ -6,7 +6,6 @@ it. No URL of a source is read here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -16,9 +15,10 @@ from msgspec import UNSET, UnsetType
 from packaging.version import Version
 
 from registry.ecosystems.pypi.names import in_order, parse_filename, parse_version
+from registry.ecosystems.pypi.negotiation import JSON
 from registry.ecosystems.pypi.paths import artifact_path, provenance_path
 from registry.ecosystems.pypi.refusal import tombstone_filename
-from registry.errors import Malformed, NotAcceptable
+from registry.errors import Malformed
 from registry.model.artifacts import Artifact
 from registry.model.decisions import Decision, Refusal
 from registry.model.indexes import Index, Representation, Status
@@ -26,22 +26,6 @@ from registry.model.names import Project
 
 API_VERSION = "1.4"
 """What we speak where every file's size is known; PEP 700 demands it from 1.1 on."""
-
-JSON = Representation("json", "application/vnd.pypi.simple.v1+json")
-HTML = Representation("html", "text/html; charset=utf-8")
-VERSIONED_HTML = Representation("html-v1", "application/vnd.pypi.simple.v1+html; charset=utf-8")
-REPRESENTATIONS = (JSON, HTML, VERSIONED_HTML)
-
-_OFFERS = (
-    ("application/vnd.pypi.simple.v1+json", JSON),
-    ("application/vnd.pypi.simple.latest+json", JSON),
-    ("application/vnd.pypi.simple.v1+html", VERSIONED_HTML),
-    ("application/vnd.pypi.simple.latest+html", VERSIONED_HTML),
-    ("text/html", HTML),
-)
-"""Media types and their representations, the one we like to send most first."""
-
-_QVALUE = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 
 _ROOT = "../../"
 """From an index, `simple/{project}/`, to the prefix."""
@@ -61,25 +45,6 @@ class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
     """UTC, which is written as PEP 700 wants it: with a Z, microseconds where there are any."""
     yanked: bool | str = False
     provenance: str | UnsetType = UNSET
-
-
-def negotiate(accept: str | None) -> Representation:
-    """An Accept header → the representation (PEP 691, RFC 9110). Raises NotAcceptable.
-
-    HTML where the client doesn't care. Between equals the type that it spelled out wins, then JSON.
-    """
-    if accept is None or not accept.strip():
-        return HTML
-    ranges = dict(_media_ranges(accept))
-
-    def liking(offer: tuple[str, Representation]) -> tuple[float, int, bool]:
-        quality, precision = _preference(ranges, offer[0])
-        return quality, precision, precision == 0 and offer[1] is HTML
-
-    chosen = max(_OFFERS, key=liking)
-    if liking(chosen)[0] == 0:
-        raise NotAcceptable(f"The index comes as {', '.join(offer[0] for offer in _OFFERS[::2])} only.")
-    return chosen[1]
 
 
 def render_index(
@@ -169,23 +134,6 @@ def render_manifest(
     if selector is None:
         document["releases"] = {str(version): listed for version, listed in releases.items()}
     return msgspec.json.encode(document)
-
-
-def _media_ranges(accept: str) -> Iterable[tuple[str, float]]:
-    for part in accept.lower().split(","):
-        media_range, *parameters = (piece.strip() for piece in part.split(";"))
-        named = dict(parameter.partition("=")[::2] for parameter in parameters)
-        quality = named.get("q", "1").strip()
-        if _QVALUE.fullmatch(quality):
-            yield media_range, float(quality)
-
-
-def _preference(ranges: Mapping[str, float], media_type: str) -> tuple[float, int]:
-    """How much a client likes a media type, and how precisely it said so: 2 by name, 1 `text/*`, 0 `*/*`."""
-    for precision, name in ((2, media_type), (1, f"{media_type.partition('/')[0]}/*"), (0, "*/*")):
-        if name in ranges:
-            return ranges[name], precision
-    return 0.0, 0
 
 
 def _marked(artifacts: Iterable[Artifact], withheld: Mapping[str, Refusal]) -> Mapping[str, Refusal]:

@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 
 from registry.ecosystems.pypi.index import read_index
 from registry.ecosystems.pypi.names import parse_name
+from registry.ecosystems.pypi.negotiation import HTML, JSON, REPRESENTATIONS, VERSIONED_HTML, negotiate
 from registry.ecosystems.pypi.paths import parse_ask
 from registry.ecosystems.pypi.render import (
-    HTML,
-    JSON,
-    REPRESENTATIONS,
-    VERSIONED_HTML,
-    negotiate,
     offer_metadata,
     render_index,
     render_manifest,
