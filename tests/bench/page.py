@@ -98,8 +98,8 @@ def _cold(measured: Measured, found: Sequence[Findings]) -> Iterator[str]:
 def _memory(measured: Measured) -> str:
     ours, restarted = measured.ours, measured.restarted
     return (
-        f"Started in {ours.system.start_seconds:.1f} s. Peak memory of cold and warm installs and all requests:"
-        f" {_taken(ours.memory)}; after a restart, of installs and the crowd below: {_taken(restarted.memory)}."
+        f"Started in {ours.system.start_seconds:.1f} s, at rest after {ours.system.start_cpu:.1f} s of CPU. Peak"
+        f" memory of cold and warm installs and all requests: {_taken(ours.memory)}; after a restart, of installs and the crowd below: {_taken(restarted.memory)}."
     )
 
 

@@ -26,7 +26,10 @@ def replayed(captured: Path, scratch: Path) -> None:
     appliance = systems.appliance(scratch / "appliance")
     for title in ("cold", "after a restart"):
         with appliance.running(scratch):
-            print(f"{title}: started in {appliance.start_seconds:.1f} s", flush=True)
+            print(
+                f"{title}: started in {appliance.start_seconds:.1f} s, {appliance.start_cpu:.2f} s CPU",
+                flush=True,
+            )
             _rounds(appliance, waves)
             if title == "cold":
                 static.build(appliance, captured, scratch / "static")

@@ -18,12 +18,15 @@ from pathlib import Path
 from types import FrameType
 
 from tests.bench.capture import ORIGIN, PORT
+from tests.bench.cost import cpu_seconds, settle
 
 NGINX = "/usr/sbin/nginx"
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 """Seconds after which a system that doesn't answer won't."""
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+QUIET = 0.5
+"""Seconds of next to no work after which a system that was started is at rest."""
 LIMIT_PORT, PROXY_PORT, APPLIANCE_PORT, PEER_PORT = PORT + 1, PORT + 2, PORT + 3, PORT + 4
 
 
@@ -45,6 +48,9 @@ class System:
     alive: str = "/"
     """A path that answers once it is ready."""
     start_seconds: float = 0.0
+    """Until it answered."""
+    start_cpu: float = 0.0
+    """CPU seconds until it was at rest."""
     pid: int = 0
 
     @property
@@ -71,6 +77,8 @@ class System:
                     raise NotMeasured(f"{self.name} didn't start; look at {output.name}")
                 time.sleep(0.02)
             self.start_seconds = time.monotonic() - began
+            settle(self.pid, QUIET)  # what a start leaves to be done behind it is no part of the work
+            self.start_cpu = cpu_seconds(self.pid)
             yield self
         finally:
             process.send_signal(signal.SIGTERM)
