@@ -27,7 +27,7 @@ from registry.pipeline.resolve import Resolver
 from registry.pipeline.shelved import Shelved, is_whole, weight
 from registry.pipeline.singleflight import Flights
 
-AMENDED = 4 * 1024 * 1024
+AMENDED = 8 * 1024 * 1024
 """Bytes of an index up to which what is offered since then is put into it; a larger one is rendered anew."""
 ALARMS_SHOWN = 20
 """Sentences a document's alarm event carries at most."""

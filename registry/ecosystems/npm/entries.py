@@ -177,7 +177,7 @@ def _sri(entry: str) -> Digest | None:
 
 def _require_utf8(body: bytes) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    view, step = memoryview(body), 1 << 20
+    view, step = memoryview(body), 1 << 16  # the C library would map memory for each larger piece
     for start in range(0, len(body), step):
         decoder.decode(view[start : start + step], final=start + step >= len(body))
 
