@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -70,6 +71,11 @@ async def until(claim: Callable[[], bool]) -> None:
 
 def is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
+
+
+async def test_no_garbage_is_looked_for_while_it_works() -> None:
+    async with workers() as pool:
+        assert not await pool.run(gc.isenabled)
 
 
 async def test_work_is_done_elsewhere_and_one_process_does_one_after_the_other() -> None:
