@@ -25,6 +25,10 @@ class Currency:
     edition: int = 0
     """Of the project's documents when this was found out; with another one it is found out anew."""
 
+    def failed_since(self, moment: float) -> bool:
+        """Whether the source was asked in vain since then, in monotonic time."""
+        return self.failed is not None and self.failed >= moment
+
     def confirm(self, sha256: str, checked: float, edition: int) -> None:
         """The source said at that moment that this is its document."""
         self.sha256, self.checked, self.edition = sha256, checked, edition

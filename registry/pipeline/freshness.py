@@ -84,11 +84,8 @@ class Freshness:
         """
         currency = await self._recall(project, origin)
         now = self._clock.monotonic()
-        if currency is None:
-            currency = await self._asked(project, origin, source, learn, None)
-            return self._give(project, currency, "MISS")
-        if currency.sha256 is None:
-            if now - currency.checked <= ABSENT_FOR:
+        if currency is None or currency.sha256 is None:
+            if currency is not None and now - currency.checked <= ABSENT_FOR:
                 raise NotFound(f"{source.name} has no project '{project.name}'.")
             currency = await self._asked(project, origin, source, learn, currency)
             return self._give(project, currency, "MISS")
@@ -97,7 +94,7 @@ class Freshness:
             return self._give(project, currency, "HIT")
         if origin == "public" and self._offline():
             return self._give(project, currency, "OFFLINE")
-        if currency.failed is not None and now - currency.failed <= RETRY_AFTER_FAILURE:
+        if currency.failed_since(now - RETRY_AFTER_FAILURE):
             return self._give(project, currency, "STALE")
         flight = self._flights.start(
             (project, origin), lambda: self._ask(project, origin, source, learn, currency)
@@ -132,8 +129,8 @@ class Freshness:
         now = self._clock.monotonic()
         if currency is None or currency.origin != origin:
             self._flights.start((project, origin), lambda: self._revive(project, origin, source, learn))
-        elif now - currency.checked > self._fresh_for and (
-            currency.failed is None or now - currency.failed > RETRY_AFTER_FAILURE
+        elif now - currency.checked > self._fresh_for and not currency.failed_since(
+            now - RETRY_AFTER_FAILURE
         ):
             self._flights.start(
                 (project, origin), lambda: self._ask(project, origin, source, learn, currency)
@@ -252,10 +249,10 @@ class Freshness:
                 currency.failed, currency.failure = self._clock.monotonic(), error
                 journal.warning("revalidation failed", extra={"project": str(project), "error": str(error)})
             raise
-        now = self._clock.monotonic()
         if document is None:
-            return await self._absent(project, origin, source, currency, now, edition)
+            return await self._absent(project, origin, source, currency, edition)
         self._keep_at_hand(project, document)
+        now = self._clock.monotonic()
         if currency is None:
             currency = Currency(document.sha256, origin, now)
         currency.confirm(document.sha256, now, edition)
@@ -263,16 +260,11 @@ class Freshness:
         return currency
 
     async def _absent(
-        self,
-        project: Project,
-        origin: str,
-        source: Source,
-        currency: Currency | None,
-        now: float,
-        edition: int,
+        self, project: Project, origin: str, source: Source, currency: Currency | None, edition: int
     ) -> Currency:
         """The source has no such project. What is kept stays: a name that vanishes upstream is an event, not
         an order to break everyone who locked it."""
+        now = self._clock.monotonic()
         if currency is not None and currency.sha256 is not None:
             currency.checked, currency.failed = now, None
             journal.warning("the source no longer has this project", extra={"project": str(project)})
