@@ -7,6 +7,7 @@ any name, file or source is looked at.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -15,6 +16,8 @@ from registry.errors import Malformed
 
 MAX_PATH = 2_000
 """Characters of a request target; the longest real ones (file names) stay under 400."""
+
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -59,7 +62,7 @@ def _decode(part: str) -> str:
         text = unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("The path isn't UTF-8 once decoded.") from None
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text) or "\\" in text:
+    if _FORBIDDEN.search(text):
         raise Malformed("The path has a control character or a backslash.")
     if "%" in text:
         raise Malformed("The path is percent-encoded twice, or has a stray '%'.")
