@@ -140,7 +140,7 @@ class Gateway:
             record = partial(self._deliver_landed, flight, passenger, holding, root, client)
             return FlightAnswer(flight, holding.artifact.filename, landed, record)
         if delivers(holding.blob, holding.blob_size or 0):
-            await self._log.record(self._delivery(holding, client, revision, holding.blob))
+            await self._deliver(holding, client, revision, holding.blob)
         place = self._blobs[holding.origin].place
         return FileAnswer(path, holding.blob, holding.blob_size or 0, holding.artifact.filename, place)
 
@@ -278,7 +278,11 @@ class Gateway:
             return
         if flight.done.result().mismatched:
             holding = await self._landed(flight, holding, root, client)
-        await self._log.record(self._delivery(holding, client, self._policy.current.revision, sha256))
+        await self._deliver(holding, client, self._policy.current.revision, sha256)
+
+    async def _deliver(self, holding: Holding, client: Client, revision: str, sha256: str) -> None:
+        """Log that a client is given the file; durable when this returns."""
+        await self._log.record(self._delivery(holding, client, revision, sha256))
 
     def _delivery(self, holding: Holding, client: Client, revision: str, sha256: str) -> Event:
         return delivered(holding.artifact, client, revision, self._clock.now(), sha256)
