@@ -45,11 +45,20 @@ def _compare(asked: argparse.Namespace) -> None:
         return
     with systems.upstream(captured, scratch).running(scratch):
         found = _measured(asked, captured, scratch)
-        peers, versions = _peers(asked, scratch)
     found.large = large.measured(scratch / "large")
     found.growth, found.told = growth.measured(scratch / "growth")
+    _tell(asked, found, [], {})
+    if asked.peers:  # last: what was measured is told, whatever they do
+        with systems.upstream(captured, scratch).running(scratch):
+            _tell(asked, found, *_peers(asked, scratch))
+
+
+def _tell(
+    asked: argparse.Namespace, found: Measured, peers: list[Findings], versions: dict[str, str]
+) -> None:
+    """Print it all, and put it into the page."""
     text = f"{page.head({'nginx': systems.nginx_version(), **versions})}\n\n{page.tables(found, peers)}"
-    print(text)
+    print(text, flush=True)
     if asked.write:
         page.write(text)
 
