@@ -47,10 +47,10 @@ class NoOthers:
 
 
 @asynccontextmanager
-async def leased(leases: Leases, name: str, patience: float = PATIENCE) -> AsyncIterator[bool]:
+async def leased(leases: Leases, name: str) -> AsyncIterator[bool]:
     """Hold a lease, waited for; gives whether it is ours. Without it the caller may go on all the same."""
     loop = asyncio.get_running_loop()
-    ends, pause = loop.time() + patience, SHORTEST
+    ends, pause = loop.time() + PATIENCE, SHORTEST
     while not (taken := leases.take(name)) and loop.time() < ends:
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST)

@@ -20,10 +20,9 @@ _LEVEL = 2
 class Spool:
     """A body that grows: in memory while it is small, in a file of `directory` once it isn't."""
 
-    def __init__(self, directory: Path | None, in_memory: int = IN_MEMORY) -> None:
+    def __init__(self, directory: Path | None) -> None:
         """Without a directory it stays in memory."""
         self._directory = directory
-        self._in_memory = in_memory
         self._body = io.BytesIO()
         self._file: BinaryIO | None = None
         self._packer: igzip.IGzipFile | None = None
@@ -33,7 +32,7 @@ class Spool:
     def write(self, piece: bytes) -> None:
         """Append. Raises Unavailable when the disk can't take it."""
         self.size += len(piece)
-        if self._packer is None and self._directory is not None and self.size > self._in_memory:
+        if self._packer is None and self._directory is not None and self.size > IN_MEMORY:
             self._begin(self._directory)
         try:
             if self._packer is None:
