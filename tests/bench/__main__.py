@@ -32,7 +32,7 @@ def main() -> None:
 
 def _compare(asked: argparse.Namespace) -> None:
     """All but the growth of the cache alone."""
-    captured, scratch = asked.folder / "captured", asked.folder / "scratch"
+    captured, scratch, commit = asked.folder / "captured", asked.folder / "scratch", page.commit()
     captured.mkdir(parents=True, exist_ok=True)
     for name in asked.peers:
         install(name, asked.folder / name)
@@ -47,17 +47,22 @@ def _compare(asked: argparse.Namespace) -> None:
         found = _measured(asked, captured, scratch)
     found.large = large.measured(scratch / "large")
     found.growth, found.told = growth.measured(scratch / "growth")
-    _tell(asked, found, [], {})
+    _tell(asked, commit, found, [], {})
     if asked.peers:  # last: what was measured is told, whatever they do
         with systems.upstream(captured, scratch).running(scratch):
-            _tell(asked, found, *_peers(asked, scratch))
+            _tell(asked, commit, found, *_peers(asked, scratch))
 
 
 def _tell(
-    asked: argparse.Namespace, found: Measured, peers: list[Findings], versions: dict[str, str]
+    asked: argparse.Namespace,
+    commit: str,
+    found: Measured,
+    peers: list[Findings],
+    versions: dict[str, str],
 ) -> None:
     """Print it all, and put it into the page."""
-    text = f"{page.head({'nginx': systems.nginx_version(), **versions})}\n\n{page.tables(found, peers)}"
+    head = page.head(commit, {"nginx": systems.nginx_version(), **versions})
+    text = f"{head}\n\n{page.tables(found, peers)}"
     print(text, flush=True)
     if asked.write:
         page.write(text)

@@ -130,20 +130,24 @@ def _crowds(measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def head(versions: Mapping[str, str]) -> str:
-    """When it was measured, what, and on what machine; `versions` are those of nginx and the peers."""
+def commit() -> str:
+    """What is checked out, and whether it was changed since."""
+    command = ["git", "describe", "--always", "--dirty=, changed", "--exclude=*"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def head(measured: str, versions: Mapping[str, str]) -> str:
+    """When it was measured, what, and on what machine: `measured` is the commit, `versions` are those of nginx
+    and the peers."""
     named = {
         "registry appliance": __version__,
         "Python": platform.python_version(),
         "aiohttp": aiohttp.__version__,
     }
     named |= {**versions, "uv": metadata.version("uv"), "npm": _npm()}
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty=, changed", "--exclude=*"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
     said = ", ".join(f"{name} {version}" for name, version in named.items())
-    return f"Measured on {datetime.now(UTC):%Y-%m-%d} at commit {commit}: {said}; {_machine()}."
+    return f"Measured on {datetime.now(UTC):%Y-%m-%d} at commit {measured}: {said}; {_machine()}."
 
 
 def write(text: str) -> None:

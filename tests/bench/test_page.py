@@ -75,7 +75,7 @@ def test_what_a_peer_lacks_is_said_in_its_cells() -> None:
 
 
 def test_the_head_names_the_date_the_commit_and_every_version() -> None:
-    head = page.head({"nginx": "1.22.1", "devpi-server": "6.20.3"})
+    head = page.head(page.commit(), {"nginx": "1.22.1", "devpi-server": "6.20.3"})
     for named in (
         "Measured on 20",
         " at commit ",
