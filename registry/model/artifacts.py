@@ -138,6 +138,18 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     conflict: Digest | None = None
     """Another digest that the source announced later; the file is refused unless we hold the pinned bytes."""
 
+    @property
+    def sha256(self) -> str | None:
+        """What the bytes' sha256 (hex) must be, where that was announced."""
+        known = (self.pin, *self.artifact.digests)
+        return next((digest.hex for digest in known if digest and digest.algorithm == "sha256"), None)
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether it is gone for clients: a private file that was taken back is, a public one stays as long
+        as we hold its bytes."""
+        return self.gone and (self.origin == "private" or self.blob is None)
+
 
 class Known(msgspec.Struct, frozen=True, gc=False):
     """What a row says about a file as far as an index needs it."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
 from registry.errors import RegistryError
 from registry.model.indexes import Document
+from registry.model.names import Project
+
+REMEMBERED = 50_000
+"""Projects whose state is kept in memory; the rest is read again from the kept documents."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,28 @@ class Currency:
         """The source said at that moment that this is its document."""
         self.sha256, self.checked, self.edition = sha256, checked, edition
         self.failed = self.failure = None
+
+
+class Currencies:
+    """Those of the projects asked about last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Project, Currency] = OrderedDict()
+
+    def get(self, project: Project) -> Currency | None:
+        """What is remembered of a project."""
+        return self._known.get(project)
+
+    def put(self, project: Project, currency: Currency) -> None:
+        """Remember it as the one asked about last."""
+        self._known[project] = currency
+        self._known.move_to_end(project)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def drop(self, project: Project) -> None:
+        """Forget it."""
+        self._known.pop(project, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from registry.model.editions import OwnProjectEditions
 from registry.model.indexes import Document
 from registry.model.names import Project
 from registry.model.ports import Clock, Documents, Leases, ProjectEditions, Source
-from registry.pipeline.currency import Currency, Current, Learn
+from registry.pipeline.currency import Currencies, Currency, Current, Learn
 from registry.pipeline.singleflight import Flights, NoOthers, Turn, leased
 
 PATIENCE = 1.0
@@ -32,8 +32,6 @@ ABSENT_FOR = 60.0
 """Seconds for which a source's 'no such project' is believed."""
 _SAME_WORD = 0.001
 """Seconds by which two moments may differ that are one, counted on two clocks."""
-REMEMBERED = 50_000
-"""Projects whose state is kept in memory; the rest is read again from the kept documents."""
 
 journal = logging.getLogger("registry.freshness")
 
@@ -63,7 +61,7 @@ class Freshness:
         self._clock = clock
         self._fresh_for = fresh_for
         self._flights: Flights[tuple[Project, str], Currency] = Flights()
-        self._known: OrderedDict[Project, Currency] = OrderedDict()
+        self._known = Currencies()
         self._latest: OrderedDict[Project, Document] = OrderedDict()
         self._turns: WeakValueDictionary[Project, Turn] = WeakValueDictionary()
 
@@ -140,14 +138,14 @@ class Freshness:
         """The kept document's bytes. Raises Unavailable when they can't be read."""
         document = self._at_hand(project, origin) or await self._documents.get(project)
         if document is None or document.origin != origin:
-            self._known.pop(project, None)
+            self._known.drop(project)
             raise Unavailable(f"The kept index of '{project.name}' can't be read; it is fetched again.", 1)
         return document
 
     async def forget(self, project: Project) -> None:
         """Make the next client ask the source: something was published or changed."""
         self._latest.pop(project, None)
-        self._known.pop(project, None)
+        self._known.drop(project)
         await self._documents.drop(project)
         self._editions.bump(project)
 
@@ -165,7 +163,7 @@ class Freshness:
     async def _recall(self, project: Project, origin: str) -> Currency | None:
         currency, edition = self._known.get(project), self._editions.now(project)
         if currency is not None and (currency.origin, currency.edition) == (origin, edition):
-            self._known.move_to_end(project)
+            self._known.put(project, currency)
             return currency
         self._latest.pop(project, None)
         document = await self._documents.standing(project)
@@ -176,7 +174,7 @@ class Freshness:
             since = max(since, 2 * self._fresh_for + 1)
         checked = self._clock.monotonic() - max(since, 0.0)
         currency = Currency(document.sha256, origin, checked, edition=edition)
-        self._remember(project, currency)
+        self._known.put(project, currency)
         return currency
 
     async def _revive(self, project: Project, origin: str, source: Source, learn: Learn) -> Currency:
@@ -221,7 +219,7 @@ class Freshness:
         elif checked <= currency.checked + _SAME_WORD:
             return None
         currency.confirm(document.sha256, checked, edition)
-        self._remember(project, currency)
+        self._known.put(project, currency)
         return currency
 
     async def _ask_now(
@@ -256,7 +254,7 @@ class Freshness:
         if currency is None:
             currency = Currency(document.sha256, origin, now)
         currency.confirm(document.sha256, now, edition)
-        self._remember(project, currency)
+        self._known.put(project, currency)
         return currency
 
     async def _absent(
@@ -271,7 +269,7 @@ class Freshness:
             if self._vanished is not None and origin == "public":
                 await self._vanished(project)
             return currency
-        self._remember(project, Currency(None, origin, now, edition=edition))
+        self._known.put(project, Currency(None, origin, now, edition=edition))
         raise NotFound(f"{source.name} has no project '{project.name}'.")
 
     def _give(self, project: Project, currency: Currency, state: str) -> Current:
@@ -280,12 +278,6 @@ class Freshness:
         if document is not None and document.sha256 != currency.sha256:
             document = None
         return Current(currency, document, state, age)
-
-    def _remember(self, project: Project, currency: Currency) -> None:
-        self._known[project] = currency
-        self._known.move_to_end(project)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
 
     def _at_hand(self, project: Project, origin: str) -> Document | None:
         document = self._latest.get(project)

@@ -21,7 +21,7 @@ from registry.model.ports import Blobs, Catalogue, Clock, ProvenanceLog
 from registry.pipeline.admission import Admission
 from registry.pipeline.answers import BytesAnswer, FactsAnswer, FileAnswer, FlightAnswer, Handing, Told
 from registry.pipeline.core_metadata import CoreMetadata, announced
-from registry.pipeline.deliveries import delivered
+from registry.pipeline.file_events import delivered
 from registry.pipeline.flight import Flight, Landed, Passenger
 from registry.pipeline.inforce import Policy, PolicyInForce
 from registry.pipeline.orders import Wanted
@@ -133,7 +133,7 @@ class Gateway:
         path = await self._verifier.find(holding)
         if path is None or holding.blob is None:
             if not fetches and holding.artifact.size is not None:
-                return FactsAnswer(holding.artifact.size, _sha256(holding))
+                return FactsAnswer(holding.artifact.size, holding.sha256)
             flight = await self._fetch(holding, revision)
             passenger = Passenger(delivers, partial(self._delivery, holding, client, revision))
             landed = partial(_arrival, flight, passenger)
@@ -180,7 +180,7 @@ class Gateway:
         if holding is None or holding.origin != self._resolver.origin(policy, ask.project):
             return None
         rules = policy.artifact_rules(ask.project)
-        if rules.looks or _unpublished(holding):
+        if rules.looks or holding.unpublished:
             return None
         return None if self._admission.settled(rules, holding, holding.artifact, now).objections else holding
 
@@ -228,7 +228,7 @@ class Gateway:
             holding = await self._catalogue.holding(project, filename)
         else:
             self._renderer.refresh(project, origin)
-        if holding is None or holding.origin != origin or _unpublished(holding):
+        if holding is None or holding.origin != origin or holding.unpublished:
             raise NotFound(f"'{project.name}' has no file '{filename}'.")
         return holding
 
@@ -292,14 +292,3 @@ async def _arrival(flight: Flight, passenger: Passenger) -> Landed:
     """What came in, waited for aboard."""
     with flight.carrying(passenger):
         return await asyncio.shield(flight.done)
-
-
-def _unpublished(holding: Holding) -> bool:
-    """A private file that was taken back is gone; a public one stays as long as we hold its bytes."""
-    return holding.gone and (holding.origin == "private" or holding.blob is None)
-
-
-def _sha256(holding: Holding) -> str | None:
-    """What the bytes' sha256 must be, where that was announced."""
-    known = (holding.pin, *holding.artifact.digests)
-    return next((digest.hex for digest in known if digest is not None and digest.algorithm == "sha256"), None)

@@ -21,10 +21,10 @@ from registry.ecosystems import ECOSYSTEMS
 from registry.errors import IntegrityFailed, RegistryError, Unavailable
 from registry.model.artifacts import STRONG, Digest, Holding
 from registry.model.blobs import Blob
-from registry.model.events import Event, Kind
 from registry.model.names import Project
 from registry.model.ports import Adoptions, Blobs, Catalogue, Clock, Leases, ProvenanceLog, Source
 from registry.model.warehouse import Verified
+from registry.pipeline.file_events import ingested
 from registry.pipeline.flight import Flight, Landed, Passenger
 from registry.pipeline.inspector import Inspector, alarm_about
 from registry.pipeline.relay import Relay
@@ -170,8 +170,7 @@ class Verifier:
         finally:
             await _end(vouching)
         found, metadata = await self._inspector.look(holding, came.path)
-        computed = " ".join(map(str, came.digests))
-        event = self._ingested(holding, came, origin, revision, {"computed": computed, **verdict})
+        event = ingested(holding, came, origin, revision, self._clock.now(), verdict)
         taking = () if found.mismatch else _taking(flight, came)
         deliveries = [passenger.delivery(came.sha256) for passenger in taking]
         await self._catalogue.hold(
@@ -218,35 +217,6 @@ class Verifier:
 
     async def _vouched(self, holding: Holding) -> Mapping[str, str]:
         return {} if self._vouch is None else await self._vouch(holding)
-
-    def _ingested(
-        self,
-        holding: Holding,
-        came: Verified,
-        origin: str,
-        revision: str,
-        more: Mapping[str, str],
-    ) -> Event:
-        artifact = holding.artifact
-        return Event(
-            kind=Kind.INGEST,
-            at=self._clock.now(),
-            actor="gateway",
-            project=artifact.project,
-            version=artifact.version,
-            filename=artifact.filename,
-            sha256=came.sha256,
-            detail={
-                "source": origin,
-                "url": artifact.url,
-                "announced": " ".join(str(d) for d in artifact.digests),
-                "pin": str(holding.pin),
-                "size": came.size,
-                "origin": holding.origin,
-                "policy": revision,
-                **more,
-            },
-        )
 
     def _fail(self, key: tuple[Project, str], error: RegistryError) -> None:
         self._failures[key] = (self._clock.monotonic(), error.with_traceback(None))

@@ -184,7 +184,7 @@ class Vouching:
         return Judgement(verdict="failed", reason=f"its registry signature is: {verdict}")
 
     async def _checked(self, holding: Holding) -> Attested:
-        artifact, sha256, kept = holding.artifact, _sha256(holding), ""
+        artifact, sha256, kept = holding.artifact, holding.sha256, ""
         try:
             async with asyncio.timeout(PATIENCE):
                 document = await self._source.provenance(artifact)
@@ -280,8 +280,3 @@ def _newest(earlier: Iterable[Holding]) -> Holding | None:
 
 def _is_before(one: Artifact, other: Artifact) -> bool:
     return one.published is None or other.published is None or one.published < other.published
-
-
-def _sha256(holding: Holding) -> str | None:
-    known = (holding.pin, *holding.artifact.digests)
-    return next((digest.hex for digest in known if digest and digest.algorithm == "sha256"), None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 
 import apsw
 import msgspec
@@ -21,32 +20,16 @@ from registry.model.names import Project
 from registry.storage import artifact_rows as rows
 from registry.storage import listings, pinning
 from registry.storage.database import Database
-from registry.storage.holdings import COLUMNS, KNOWN, LOOKED, known_of, looked, looked_holding_of
+from registry.storage.file_rows import ALL_LOOKED, FileRows
+from registry.storage.holdings import KNOWN, LOOKED, known_of, looked, looked_holding_of
 from registry.storage.provenance_log import append
 from registry.storage.sightings import Differences, differences, record
 
 _replace = msgspec.structs.replace
 
 _KNOWN = f"SELECT filename, {KNOWN} FROM artifact WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
-_NAMED = ", ".join(f"artifact.{column}" for column in COLUMNS.split(", "))
-_LOOKED = (
-    f"SELECT {_NAMED}, {LOOKED} FROM artifact LEFT JOIN attestation AS a"  # noqa: S608 - constants
-    " ON a.ecosystem = artifact.ecosystem AND a.project = artifact.project AND a.filename = artifact.filename"
-    " WHERE artifact.ecosystem = ? AND artifact.project = ?"
-)
-_ONE_LOOKED = f"{_LOOKED} AND artifact.filename = ?"
 _ATTESTED = f"SELECT filename, {LOOKED} FROM attestation AS a WHERE ecosystem = ? AND project = ?"  # noqa: S608 - constants
-_PAGE_LOOKED = (
-    f"SELECT origin, first_seen, entries, {LOOKED} FROM listing LEFT JOIN attestation AS a"  # noqa: S608 - constants
-    " ON a.ecosystem = ?1 AND a.project = ?2 AND a.filename = ?3"
-    " WHERE listing.ecosystem = ?1 AND listing.project = ?2 AND first <= ?3 AND last >= ?3"
-)
-"""The page that may hold a file, and what looking at the file came to."""
 _STATUS = "SELECT status, reason FROM project_status WHERE ecosystem = ? AND project = ?"
-# The row itself is always read, so no other process can make this stale; making the value of it costs more.
-_decoded = lru_cache(maxsize=4_096)(looked_holding_of)
-_REMEMBERED = 4_096
-"""Rows that are not even read again while no table changes."""
 
 
 class Catalogue:
@@ -54,41 +37,24 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: dict[tuple[Project, str], Holding] = {}
-        """Rows as of edition `_read_at` of the tables."""
-        self._read_at = database.changes.now()
+        self._files = FileRows(database)
 
     async def holding(self, project: Project, filename: str) -> Holding | None:
         """What is known of one file."""
-        found = self.at_once(project, filename)
-        if found is not None:
-            return found
-        key = (project.ecosystem, project.name, filename)
-        pages = self._database.rows(_PAGE_LOOKED, key)
-        listed = listings.holding_in((page[:3] for page in pages), filename)
-        return None if listed is None else looked(listed, pages[0][3:])
+        return self._files.own(project, filename) or self._files.listed(project, filename)
 
     def at_once(self, project: Project, filename: str) -> Holding | None:
-        """A file that has a row of its own, as every file has that ever came in; without waiting: remembered
-        while no table changes, else by a point look-up on the local disk."""
-        edition = self._database.changes.now()
-        if edition != self._read_at or len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-            self._read_at = edition
-        found = self._remembered.get((project, filename))
-        if found is None:
-            row = self._database.row(_ONE_LOOKED, (project.ecosystem, project.name, filename))
-            if row is None:
-                return None
-            found = self._remembered[project, filename] = _decoded(project, row)
-        return found
+        """A file that has a row of its own, as every file has that ever came in; without waiting."""
+        return self._files.own(project, filename)
 
     async def holdings(self, project: Project) -> tuple[Holding, ...]:
         """All rows of a project, by first sight then file name."""
         key = (project.ecosystem, project.name)
 
         def job(connection: apsw.Connection) -> tuple[Holding, ...]:
-            found = {str(row[0]): looked_holding_of(project, row) for row in connection.execute(_LOOKED, key)}
+            found = {
+                str(row[0]): looked_holding_of(project, row) for row in connection.execute(ALL_LOOKED, key)
+            }
             said = {str(row[0]): row[1:] for row in connection.execute(_ATTESTED, key)}
             pages = connection.execute(listings.PAGES, key).fetchall()
             for listed in listings.holdings_in(pages, frozenset(found)):

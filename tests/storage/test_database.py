@@ -14,9 +14,10 @@ from registry.errors import ConfigurationError, NotFound, Unavailable
 from registry.model.editions import OwnEdition
 from registry.model.events import Kind
 from registry.storage import connections
-from registry.storage.catalogue import _ONE_LOOKED, Catalogue
+from registry.storage.catalogue import Catalogue
 from registry.storage.connections import connect, migrate
 from registry.storage.database import Database
+from registry.storage.file_rows import ONE_LOOKED
 from registry.storage.lock_holders import lock_holder
 from registry.storage.provenance_log import ProvenanceLog
 from registry.storage.schema import MIGRATIONS
@@ -324,7 +325,7 @@ async def test_a_look_up_is_prepared_once_whatever_is_asked_for(database: Databa
     connection.authorizer = preparing
     counts = []
     for number in range(3):
-        connection.execute(_ONE_LOOKED, ("pypi", "foo", f"foo-{number}.tar.gz")).fetchall()
+        connection.execute(ONE_LOOKED, ("pypi", "foo", f"foo-{number}.tar.gz")).fetchall()
         counts.append(prepared)
     connection.close()
     assert counts == [counts[0]] * 3
