@@ -8,8 +8,8 @@ indexes    freshness: the current document of a project; rendering: what clients
            orders: what is wanted of that; shelved: what comes of it; offers: what changes in it afterwards;
            handovers: who published before; large, packs: too large for memory
 files      verify: one flight a file, fetched, verified, kept; file_events: what is logged of it;
-           flight, relay, words: who follows it, here and in other processes; inspector, contents: what is inside;
-           core_metadata: what lies beside it
+           flight, relay, words: who follows it, here and in other processes; inspector, contents: what is
+           inside; core_metadata: what lies beside it
 who built  vouching: attestations of Python files, signatures of npm's; attesting: the keys
 way in     publishing: private files; turns: one change of a project at a time; rescan: what the back end has
 services   auditing, audit_answers, audit_trees: audits, less the names that are ours; searching

@@ -6,9 +6,14 @@ import hashlib
 import random
 import re
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
+from registry.model.events import Event, Kind
+from registry.model.names import Project
+from registry.storage.catalogue import Catalogue
+from registry.storage.database import Database
 from registry.storage.editions import SharedEditions
 from registry.web.at_hand import AtHand, Given
 from registry.web.heads import BareHead
@@ -127,3 +132,18 @@ def _told(got: Got) -> tuple[int, str, dict[str, str], bytes]:
         headers.pop(name, None)
     body = re.sub(rb"/why/[0-9a-f]+", b"/why/", got.body)
     return got.status, got.reason, headers, body
+
+
+async def test_what_another_process_changed_in_a_files_row_counts_for_the_next_who_asks(house: House) -> None:
+    """Its row and its bytes are remembered here."""
+    path = PATHS["small file"]
+    for _ in range(2):
+        assert (await house.ask(path)).is_whole(SMALL.data)
+    with closing(SharedEditions(house.data / "processes" / "editions")) as editions:
+        database = Database.open(house.data / "registry.db", editions.tables)
+        alarm = Event(kind=Kind.ALARM, at=datetime.now(UTC), actor="another process")
+        await Catalogue(database).note_mismatch(
+            Project("pypi", "small"), SMALL.filename, "It holds another project.", alarm
+        )
+        database.close()
+    assert (await house.ask(path)).status == 403
