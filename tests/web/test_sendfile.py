@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from registry.web import sendfile
-from registry.web.sendfile import send_file
+from registry.web.sendfile import cork, send_file
 
 pytestmark = pytest.mark.loopback
 SIZE = 5_000_000
@@ -30,10 +31,13 @@ class Server:
         self.path, self.start, self.length = path, start, length
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.transport: asyncio.Transport | None = None
+        self.keeps_back = True
+        """Whether the socket, once all is sent, still waits for more to fill a packet with."""
 
     async def serve(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert isinstance(writer.transport, asyncio.Transport)
         self.transport = writer.transport
+        cork(self.transport, on=True)
         writer.write(b"headers")
         try:
             with self.path.open("rb", buffering=0) as opened:
@@ -43,6 +47,8 @@ class Server:
         except ConnectionError as error:
             self.ended.set_exception(error)
         finally:
+            own = writer.get_extra_info("socket")
+            self.keeps_back = bool(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
             writer.close()
 
 
@@ -60,6 +66,13 @@ async def test_a_part_arrives_after_what_was_written_before(file: Path, start: i
         received = await reader.read(-1)
         assert received == b"headers" + file.read_bytes()[start : start + length]
         assert await server.ended == length
+
+
+async def test_the_last_of_it_waits_for_nothing_more(file: Path) -> None:
+    server = Server(file, 0, 100_000)
+    async for reader, _ in connected(server):
+        assert len(await reader.read(-1)) == len(b"headers") + 100_000
+    assert not server.keeps_back
 
 
 async def test_a_file_that_is_too_short_is_told(file: Path) -> None:
