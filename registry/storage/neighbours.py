@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -57,10 +58,12 @@ class Others:
 class Turn:
     """The right to take files away from a volume, for as long as it is kept."""
 
-    def __init__(self, path: Path, words: bytes, title: str) -> None:
+    def __init__(self, path: Path, words: bytes, title: str, changing: threading.Lock) -> None:
+        """`changing` is held while this process begins or ends a turn."""
         self._path = path
         self._words = words
         self._title = title
+        self._changing = changing
         self._beat = time.monotonic()
 
     def keep(self) -> None:
@@ -76,8 +79,8 @@ class Turn:
             self._beat = time.monotonic()
 
     def end(self) -> None:
-        """Blocks. Let another one have it."""
-        with suppress(OSError):
+        """Blocks. Let another one have it. The next turn of this appliance may have begun meanwhile."""
+        with self._changing, suppress(OSError):
             if _read(self._path) == self._words:
                 self._path.unlink()
 
@@ -89,6 +92,7 @@ class Neighbours:
         self._volume = volume
         self._database = database
         self._folder = volume.root / "appliances"
+        self._changing = threading.Lock()
         self._id = ""
 
     async def tell(self, names: Iterable[str]) -> None:
@@ -136,7 +140,7 @@ class Neighbours:
     async def turn(self) -> AsyncIterator[Turn]:
         """The turn to take files away. Raises Unavailable while another appliance has it."""
         own = await self._own_id()
-        turn = await self._volume.run(lambda: self._take(own))
+        turn = await self._volume.run(lambda: self._begun(own))
         try:
             yield turn
         finally:
@@ -149,6 +153,10 @@ class Neighbours:
         except FileNotFoundError:
             return []
         return [path for path in found if path.lstat().st_mtime >= oldest]
+
+    def _begun(self, own: str) -> Turn:
+        with self._changing:
+            return self._take(own)
 
     def _take(self, own: str) -> Turn:
         self._volume.require_identity()
@@ -165,7 +173,7 @@ class Neighbours:
                 write_all(descriptor, words)
             finally:
                 seal(descriptor)
-            return Turn(path, words, self._volume.title)
+            return Turn(path, words, self._volume.title, self._changing)
         raise self._busy(path)
 
     def _depose(self, path: Path, own: str) -> None:

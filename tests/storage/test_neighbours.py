@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -135,6 +136,15 @@ async def test_the_turn_of_an_earlier_self_is_ours_at_once(shared: list[Storage]
     before, after = seen_by(shared[0]), seen_by(shared[0])
     async with before.turn(), after.turn() as turn:
         turn.keep()
+
+
+async def test_a_turn_is_not_ended_by_the_one_before_it(shared: list[Storage]) -> None:
+    """Which ends in a thread of its own, waited for by nobody."""
+    ours = seen_by(shared[0])
+    for _ in range(300):
+        async with ours.turn() as turn:
+            await asyncio.sleep(0)
+            turn.keep()
 
 
 async def test_who_has_the_turn_says_that_it_lives(
